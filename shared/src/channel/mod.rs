@@ -1,0 +1,3 @@
+//! The gateways: read an envelope, verify it, send a reply.
+
+pub mod wuzapi;

@@ -1,0 +1,78 @@
+//! Messages: one bubble each, in or out.
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{EpochMs, MessageId};
+
+/// What kind of bubble a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageKind {
+    /// Plain or extended text.
+    Text,
+    /// A picture.
+    Image,
+    /// A film, round video notes included.
+    Video,
+    /// A voice note or audio file.
+    Audio,
+    /// A file.
+    Document,
+    /// A sticker.
+    Sticker,
+    /// A place, live or not.
+    Location,
+    /// One or more contact cards.
+    Contact,
+    /// A cart or product of the catalogue.
+    Order,
+    /// Anything else a customer can send.
+    Other,
+}
+
+/// Who wrote a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Author {
+    /// The contact.
+    Customer,
+    /// This system.
+    Bot,
+    /// A person of the business, from the phone or the inbox.
+    Person,
+}
+
+/// The content of a message: its kind and the text that stands for it. Media without a caption carry a short
+/// Indonesian placeholder, for the prompt and the history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Content {
+    /// The kind of bubble.
+    pub kind: MessageKind,
+    /// What the customer wrote: the text or the caption, or the placeholder where there is neither.
+    pub text: String,
+}
+
+/// A message as the table keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// The platform's id.
+    pub mid: MessageId,
+    /// Who wrote it.
+    pub author: Author,
+    /// Kind and text.
+    #[serde(flatten)]
+    pub content: Content,
+    /// When the platform says it was written, whole seconds on WhatsApp.
+    pub platform_at: EpochMs,
+    /// When we got it, or made it.
+    pub received_at: EpochMs,
+}
+
+impl Message {
+    /// The order of a conversation. WhatsApp's time is whole seconds, so bubbles of one second tie and
+    /// the moment they reached us decides.
+    #[must_use]
+    pub fn order(&self) -> (EpochMs, EpochMs, &MessageId) {
+        (self.platform_at, self.received_at, &self.mid)
+    }
+}
