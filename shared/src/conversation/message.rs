@@ -76,3 +76,34 @@ impl Message {
         (self.platform_at, self.received_at, &self.mid)
     }
 }
+
+impl MessageKind {
+    /// The word the table and the API use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Image => "image",
+            Self::Video => "video",
+            Self::Audio => "audio",
+            Self::Document => "document",
+            Self::Sticker => "sticker",
+            Self::Location => "location",
+            Self::Contact => "contact",
+            Self::Order => "order",
+            Self::Other => "other",
+        }
+    }
+}
+
+impl Author {
+    /// The word the table and the API use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::Bot => "bot",
+            Self::Person => "person",
+        }
+    }
+}
