@@ -9,6 +9,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::conversation::decide::Debounce;
+use crate::llm::OpenRouterSettings;
 
 /// Reads settings and collects what is wrong with them.
 pub struct Reader {
@@ -197,7 +198,7 @@ pub fn pseudonym_key(reader: &mut Reader) -> String {
 pub fn debounce(reader: &mut Reader) -> Debounce {
     let debounce = Debounce {
         seconds: debounce_seconds(reader),
-        max_wait_seconds: reader.number("DEBOUNCE_MAX_WAIT_SECONDS", 15, 1..=900),
+        max_wait_seconds: debounce_max_wait_seconds(reader),
         max_messages: reader.number("DEBOUNCE_MAX_MESSAGES", 50, 1..=100),
         webhook_timeout_ms: i64::from(webhook_timeout_ms(reader)),
     };
@@ -212,9 +213,33 @@ pub fn debounce_seconds(reader: &mut Reader) -> u32 {
     reader.number("DEBOUNCE_SECONDS", 3, 0..=900)
 }
 
+/// `DEBOUNCE_MAX_WAIT_SECONDS` (15): the longest a steady typist waits.
+pub fn debounce_max_wait_seconds(reader: &mut Reader) -> u32 {
+    reader.number("DEBOUNCE_MAX_WAIT_SECONDS", 15, 1..=900)
+}
+
 /// `WEBHOOK_TIMEOUT_MS` (8000): how long a webhook may take.
 pub fn webhook_timeout_ms(reader: &mut Reader) -> u32 {
     reader.number("WEBHOOK_TIMEOUT_MS", 8_000, 100..=29_000)
+}
+
+/// `WORKER_TIMEOUT_SECONDS` (180): the worker function's timeout, as the template sets it.
+pub fn worker_timeout_seconds(reader: &mut Reader) -> u32 {
+    reader.number("WORKER_TIMEOUT_SECONDS", 180, 30..=900)
+}
+
+/// The model of bots that name none.
+pub const DEFAULT_MODEL: &str = "openai/gpt-4o-mini";
+
+/// `OPENROUTER_API_KEY`, `OPENROUTER_BASE_URL` (OpenRouter's own), `OPENROUTER_HTTP_REFERER` and
+/// `OPENROUTER_X_TITLE`.
+pub fn openrouter(reader: &mut Reader) -> OpenRouterSettings {
+    OpenRouterSettings {
+        api_key: reader.required("OPENROUTER_API_KEY"),
+        base_url: reader.url("OPENROUTER_BASE_URL", Some("https://openrouter.ai/api/v1")),
+        http_referer: reader.text("OPENROUTER_HTTP_REFERER", "https://clivy.app"),
+        x_title: reader.text("OPENROUTER_X_TITLE", "Clivy"),
+    }
 }
 
 /// `BOT_CACHE_SECONDS` (30): how long an instance may use a bot's settings it has read.

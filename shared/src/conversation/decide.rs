@@ -24,6 +24,9 @@ pub struct Debounce {
 /// Slack on top of the webhook's timeout: an answer in flight and clocks that differ.
 const STORE_SLACK_MS: i64 = 5_000;
 
+/// The longest a trigger waits for somebody else's claim.
+const BUSY_CAP_MS: i64 = 30_000;
+
 impl Debounce {
     /// How long after its first trigger a message may still become stored, in milliseconds.
     #[must_use]
@@ -130,8 +133,9 @@ pub fn decide(view: &View<'_>, debounce: &Debounce) -> Decision {
         if left_ms < 0 {
             return Decision::TakeOver { seen: claim.fence };
         }
-        // One second more, so that the lease is over when the trigger comes back.
-        return rearm(left_ms.saturating_add(1000), Later::Busy);
+        // One second more, so that the lease is over when the trigger comes back. Never longer than the
+        // cap: the claim may be released long before its lease ends.
+        return rearm(left_ms.saturating_add(1000).min(BUSY_CAP_MS), Later::Busy);
     }
     unclaimed(head, view, debounce)
 }
@@ -302,6 +306,13 @@ mod tests {
             ask(Some(&claimed("other", NOW.plus_ms(4_200), &[1])), 1, true, NOW),
             Decision::Rearm {
                 delay_seconds: 6,
+                why: Later::Busy
+            }
+        );
+        assert_eq!(
+            ask(Some(&claimed("other", NOW.plus_ms(170_000), &[1])), 1, true, NOW),
+            Decision::Rearm {
+                delay_seconds: 30,
                 why: Later::Busy
             }
         );

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::conversation::ids::{BotId, ConversationId, EpochMs, MessageId, MessageKey, hex};
+use crate::conversation::ids::{BotId, Contact, ConversationId, EpochMs, MessageId, MessageKey, hex};
 
 /// The sort key of a conversation's HEAD.
 pub const HEAD: &str = "HEAD";
@@ -24,6 +24,16 @@ pub fn conversation(id: &ConversationId) -> String {
     format!("C#{}#{}", id.bot_id.as_str(), id.contact.as_str())
 }
 
+/// The conversation of a partition.
+#[must_use]
+pub fn parse_conversation(pk: &str) -> Option<ConversationId> {
+    let (bot_id, contact) = pk.strip_prefix("C#")?.rsplit_once('#')?;
+    Some(ConversationId {
+        bot_id: BotId::new(bot_id).ok()?,
+        contact: Contact::new(contact).ok()?,
+    })
+}
+
 /// A message: the platform's time, then its id. The key is what makes a message unique (I13).
 #[must_use]
 pub fn message(platform_at: EpochMs, mid: &MessageId) -> MessageKey {
@@ -32,6 +42,13 @@ pub fn message(platform_at: EpochMs, mid: &MessageId) -> MessageKey {
         platform_at.0.max(0),
         mid.as_str()
     ))
+}
+
+/// The platform's time in a message's key.
+#[must_use]
+pub fn platform_at(key: &MessageKey) -> Option<EpochMs> {
+    let (time, _mid) = key.as_str().strip_prefix(MESSAGE_PREFIX)?.split_once('#')?;
+    time.parse().ok().map(EpochMs)
 }
 
 /// Which key a message without a platform's time was stored under.
@@ -93,7 +110,6 @@ pub fn usage(bot_id: &BotId, at: EpochMs) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conversation::ids::Contact;
 
     fn id(bot: &str, contact: &str) -> ConversationId {
         ConversationId {
@@ -109,6 +125,7 @@ mod tests {
         let at = EpochMs(1_763_604_904_000);
         assert_eq!(conversation(&id), "C#demo#6281100020001");
         assert_eq!(message(at, &mid).as_str(), "M#1763604904000#3EB0");
+        assert_eq!(platform_at(&message(at, &mid)), Some(at));
         assert_eq!(turn(7), "T#0000000007");
         assert_eq!(
             usage(&id.bot_id, at),
@@ -122,6 +139,14 @@ mod tests {
     fn a_bot_named_like_a_key_shares_no_partition_with_another() {
         assert_ne!(conversation(&id("a#1", "2")), conversation(&id("a", "1")));
         assert_ne!(conversation(&id("a#1", "2")), conversation(&id("a", "2")));
+    }
+
+    #[test]
+    fn a_partition_tells_its_conversation() {
+        for id in [id("demo", "6281"), id("a#1", "2@lid")] {
+            assert_eq!(parse_conversation(&conversation(&id)), Some(id));
+        }
+        assert_eq!(parse_conversation("B#demo"), None);
     }
 
     #[test]

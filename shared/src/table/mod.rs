@@ -29,7 +29,7 @@ pub use claim::{ClaimRequest, Claimed};
 pub use commit::{Commit, Committed};
 pub use draft::Drafted;
 pub use messages::StoredMessage;
-pub use owed::Owed;
+pub use owed::{Owed, OwedPage};
 pub use release::{Release, Released};
 pub use repend::Repended;
 pub use store::Stored;

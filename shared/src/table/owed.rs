@@ -2,15 +2,13 @@
 
 use super::schema::OWED;
 use super::{Item, Table, TableError, keys, n, s};
-use crate::conversation::ids::{BotId, Contact, ConversationId, EpochMs, MessageKey};
+use crate::conversation::ids::{ConversationId, EpochMs};
 
 /// A conversation that is owed an answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Owed {
     /// Which.
     pub id: ConversationId,
-    /// Its newest message.
-    pub last_key: MessageKey,
     /// Since when.
     pub since: EpochMs,
 }
@@ -61,13 +59,8 @@ impl Table {
 }
 
 fn owed(item: &Item) -> Option<Owed> {
-    let text = |name: &str| item.get(name)?.as_s().ok();
     Some(Owed {
-        id: ConversationId {
-            bot_id: BotId::new(text("bot_id")?).ok()?,
-            contact: Contact::new(text("contact")?).ok()?,
-        },
-        last_key: MessageKey::new(text("last_mid")?.clone()),
+        id: keys::parse_conversation(item.get("pk")?.as_s().ok()?)?,
         since: EpochMs(item.get("owed_since")?.as_n().ok()?.parse().ok()?),
     })
 }

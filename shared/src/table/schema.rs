@@ -43,17 +43,12 @@ fn index(
     name: &str,
     partition: &str,
     sort: &str,
-    included: &[&str],
+    projection: Projection,
 ) -> Result<GlobalSecondaryIndex, BuildError> {
     GlobalSecondaryIndex::builder()
         .index_name(name)
         .set_key_schema(Some(key(partition, sort)?))
-        .projection(
-            Projection::builder()
-                .projection_type(ProjectionType::Include)
-                .set_non_key_attributes(Some(included.iter().map(|a| (*a).to_owned()).collect()))
-                .build(),
-        )
+        .projection(projection)
         .build()
 }
 
@@ -80,10 +75,10 @@ pub async fn create(client: &Client, name: &str) -> Result<(), TableError> {
         ]))
         .set_key_schema(Some(key("pk", "sk").map_err(malformed)?))
         .global_secondary_indexes(
-            index(BY_ACTIVITY, "list_pk", "list_at", &LIST_ATTRIBUTES).map_err(malformed)?,
+            index(BY_ACTIVITY, "list_pk", "list_at", listed()).map_err(malformed)?,
         )
         .global_secondary_indexes(
-            index(OWED, "owed_pk", "owed_since", &OWED_ATTRIBUTES).map_err(malformed)?,
+            index(OWED, "owed_pk", "owed_since", keys_only()).map_err(malformed)?,
         )
         .send()
         .await;
@@ -121,8 +116,20 @@ const LIST_ATTRIBUTES: [&str; 7] = [
     "paused_until",
 ];
 
-/// What the sweeper needs to send a trigger.
-const OWED_ATTRIBUTES: [&str; 4] = ["last_mid", "bot_id", "contact", "c_until"];
+fn listed() -> Projection {
+    Projection::builder()
+        .projection_type(ProjectionType::Include)
+        .set_non_key_attributes(Some(LIST_ATTRIBUTES.map(str::to_owned).to_vec()))
+        .build()
+}
+
+/// Nothing but keys: whatever else HEAD holds changes with every message, and each change would be a
+/// write to the index.
+fn keys_only() -> Projection {
+    Projection::builder()
+        .projection_type(ProjectionType::KeysOnly)
+        .build()
+}
 
 /// A key of the table, for an operation on one item.
 pub(super) fn item_key(pk: &str, sk: &str) -> super::Item {
