@@ -211,6 +211,21 @@ async fn a_text_field_that_comes_twice_is_refused() {
 }
 
 #[tokio::test]
+async fn bytes_that_are_not_utf_8_are_refused_only_where_they_are_read() {
+    let parts = |name| {
+        multipart_body(&[
+            ("token", None, b"t"),
+            (name, None, b"{\"a\":\"\xff\"}"),
+            ("JsonData", None, PRESENCE.as_bytes()),
+        ])
+    };
+    let envelope = decoded(MULTIPART, parts("path")).await.unwrap();
+    assert_eq!(envelope.event(), Ok(Event::Ignored(Ignored::Presence)));
+    let error = refused(MULTIPART, parts("jsonData")).await;
+    assert_eq!(error, "jsonData is not UTF-8");
+}
+
+#[tokio::test]
 async fn a_file_cannot_pass_for_a_text_field() {
     let parts = multipart_body(&[
         ("token", None, b"t"),
