@@ -24,9 +24,9 @@ pub struct Report {
     /// What the key may still spend; none when the key has no cap.
     pub limit_remaining_usd: Option<f64>,
     /// Spent today (UTC).
-    pub usage_daily_usd: f64,
+    pub usage_daily_usd: Option<f64>,
     /// Spent this month (UTC).
-    pub usage_monthly_usd: f64,
+    pub usage_monthly_usd: Option<f64>,
     /// The account's balance, where the management key could read it.
     pub balance_usd: Option<f64>,
 }
@@ -41,7 +41,7 @@ impl Credits {
         let balance_usd = match &self.management {
             None => None,
             Some(management) => match management.credits(PATIENCE).await {
-                Ok(credits) => Some(credits.total_credits - credits.total_usage),
+                Ok(credits) => Some(credits.total_credits_usd - credits.total_usage_usd),
                 Err(error) => {
                     tracing::warn!(step = "credits", %error, "the balance could not be read");
                     None
@@ -49,9 +49,9 @@ impl Credits {
             },
         };
         let report = Report {
-            limit_remaining_usd: key.limit_remaining,
-            usage_daily_usd: key.usage_daily,
-            usage_monthly_usd: key.usage_monthly,
+            limit_remaining_usd: key.limit_remaining_usd,
+            usage_daily_usd: key.usage_daily_usd,
+            usage_monthly_usd: key.usage_monthly_usd,
             balance_usd,
         };
         tracing::info!(

@@ -136,7 +136,7 @@ async fn edited(
     };
     let done = webhook
         .table
-        .edit(&id, &edit.original, &edit.content.text, received_at)
+        .edit(&id, &edit.original, !edit.own, &edit.content.text, received_at)
         .await;
     match done {
         Ok(()) => ignored(webhook, bot, Some(&id), Ignored::Protocol),

@@ -7,7 +7,7 @@ use super::schema::item_key;
 use super::store::update;
 use super::{Stored, Table, TableError, keys, n, s};
 use crate::conversation::ids::{ConversationId, EpochMs, MessageId};
-use crate::conversation::message::Message;
+use crate::conversation::message::{Author, Message};
 
 /// How far back an edit looks for its message. WhatsApp lets people edit for 15 minutes.
 const EDIT_REACH_MESSAGES: i32 = 100;
@@ -49,7 +49,8 @@ impl Table {
     }
 
     /// Gives a stored message its edited text; a burst that has not been asked yet is answered on the new
-    /// one. An edit of a message that is not among the newest 100 changes nothing.
+    /// one. An edit of a message that is not among the newest 100 changes nothing, and so does an edit by
+    /// the other side: a customer knows the ids of our replies and must not change them.
     ///
     /// Costs one Query and 1 WCU. Idempotent.
     ///
@@ -59,11 +60,15 @@ impl Table {
         &self,
         id: &ConversationId,
         original: &MessageId,
+        by_customer: bool,
         text: &str,
         now: EpochMs,
     ) -> Result<(), TableError> {
         let newest = self.newest(id, EDIT_REACH_MESSAGES).await?;
-        let Some(stored) = newest.iter().find(|stored| stored.message.mid == *original) else {
+        let Some(stored) = newest.iter().find(|stored| {
+            stored.message.mid == *original
+                && (stored.message.author == Author::Customer) == by_customer
+        }) else {
             return Ok(());
         };
         let edited = self

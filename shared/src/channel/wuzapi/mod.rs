@@ -17,5 +17,5 @@ mod text;
 
 pub use super::{Edit, Event, Ignored, Incoming};
 pub use envelope::{BadEnvelope, Envelope, read};
-pub use send::{Class, Presence, SendError, Sender};
+pub use send::{Presence, SendError, Sender};
 pub use signature::BadSignature;

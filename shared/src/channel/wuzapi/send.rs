@@ -11,18 +11,8 @@ use serde_json::{Value, json};
 use super::fields;
 use crate::conversation::bot::Gateway;
 use crate::conversation::ids::{Contact, MessageId};
+use crate::error::Class;
 use crate::http::{Http, HttpError};
-
-/// What a failure asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
-    /// Try the same again, with the same id and text, after a while.
-    Retry,
-    /// Try again later; it says nothing about this message, so it counts as no attempt.
-    Wait,
-    /// It will never work.
-    Permanent,
-}
 
 /// Why a call to the gateway did not end well. Carries the status, never a body (I11).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
