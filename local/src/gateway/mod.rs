@@ -3,6 +3,8 @@
 
 mod wire;
 
+pub(crate) use wire::new_id;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
