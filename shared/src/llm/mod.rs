@@ -11,7 +11,10 @@ mod wait;
 mod wording;
 
 #[cfg(test)]
+#[rustfmt::skip]
 mod classify_table;
+#[cfg(test)]
+mod classify_tests;
 #[cfg(test)]
 mod openrouter_tests;
 

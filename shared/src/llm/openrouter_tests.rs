@@ -23,7 +23,7 @@ struct Scripted {
 }
 
 impl Scripted {
-    fn answering(status: u16, body: impl ToString) -> Arc<Self> {
+    fn answering(status: u16, body: &Value) -> Arc<Self> {
         Self::with(Ok((status, body.to_string())))
     }
 
@@ -108,7 +108,7 @@ fn headers(request: &Request<Bytes>) -> BTreeMap<&str, &str> {
 
 #[tokio::test]
 async fn a_question_is_sent_with_these_fields_and_headers_and_no_others() {
-    let http = Scripted::answering(200, answer());
+    let http = Scripted::answering(200, &answer());
     assert_eq!(ask(&client(&http)).await.unwrap().text, "Halo");
     let (request, timeout) = http.only_request();
     assert_eq!(timeout, Duration::from_millis(2_500));
@@ -135,7 +135,7 @@ async fn a_question_is_sent_with_these_fields_and_headers_and_no_others() {
 
 #[tokio::test]
 async fn the_base_url_may_end_with_a_slash() {
-    let http = Scripted::answering(200, answer());
+    let http = Scripted::answering(200, &answer());
     let client = OpenRouter::new(http.clone(), settings("http://127.0.0.1:9/v1//"));
     ask(&client).await.unwrap();
     assert_eq!(
@@ -146,7 +146,7 @@ async fn the_base_url_may_end_with_a_slash() {
 
 #[tokio::test]
 async fn an_application_without_a_name_sends_none() {
-    let http = Scripted::answering(200, answer());
+    let http = Scripted::answering(200, &answer());
     let nameless = OpenRouterSettings {
         http_referer: String::new(),
         x_title: "Toko\nKue".to_owned(),
@@ -165,7 +165,7 @@ async fn an_application_without_a_name_sends_none() {
 async fn a_refusal_is_a_typed_error_with_its_wait() {
     let http = Scripted::answering(
         429,
-        json!({"error": {"code": 429, "message": "Rate limit exceeded"}}),
+        &json!({"error": {"code": 429, "message": "Rate limit exceeded"}}),
     );
     let error = ask(&client(&http)).await.unwrap_err();
     assert_eq!(
@@ -197,7 +197,7 @@ async fn no_answer_at_all_is_tried_again() {
 
 #[tokio::test]
 async fn a_malformed_setting_is_an_error_and_sends_nothing() {
-    let http = Scripted::answering(200, answer());
+    let http = Scripted::answering(200, &answer());
     let bad_url = settings("http://[nowhere");
     let bad_key = OpenRouterSettings {
         api_key: "sk\nor".to_owned(),
@@ -214,7 +214,7 @@ async fn a_malformed_setting_is_an_error_and_sends_nothing() {
 
 #[tokio::test]
 async fn the_key_is_never_printed() {
-    let http = Scripted::answering(401, json!({"error": {"code": 401, "message": KEY}}));
+    let http = Scripted::answering(401, &json!({"error": {"code": 401, "message": KEY}}));
     let client = client(&http);
     let error = ask(&client).await.unwrap_err();
     let (request, _) = http.only_request();
@@ -230,7 +230,7 @@ async fn the_key_is_never_printed() {
 async fn the_keys_limits_are_read() {
     let http = Scripted::answering(
         200,
-        json!({"data": {"label": "sk-or-v1-012...789", "limit": 20, "limit_remaining": 12.5, "limit_reset": "monthly", "usage": 7.5,
+        &json!({"data": {"label": "sk-or-v1-012...789", "limit": 20, "limit_remaining": 12.5, "limit_reset": "monthly", "usage": 7.5,
             "usage_daily": 0.5, "usage_weekly": 1, "usage_monthly": 7.5, "is_free_tier": false, "rate_limit": {}, "new": 1}}),
     );
     let key = client(&http).key(SECOND).await.unwrap();
@@ -259,7 +259,7 @@ async fn the_keys_limits_are_read() {
 async fn a_key_without_a_cap_has_no_limits() {
     let http = Scripted::answering(
         200,
-        json!({"data": {"limit": null, "limit_remaining": null, "limit_reset": null, "usage": 1}}),
+        &json!({"data": {"limit": null, "limit_remaining": null, "limit_reset": null, "usage": 1}}),
     );
     let key = client(&http).key(SECOND).await.unwrap();
     assert_eq!((key.limit_usd, key.limit_remaining_usd), (None, None));
@@ -269,7 +269,7 @@ async fn a_key_without_a_cap_has_no_limits() {
 async fn the_balance_is_what_was_bought_less_what_was_used() {
     let http = Scripted::answering(
         200,
-        json!({"data": {"total_credits": 50, "total_usage": 48.75}}),
+        &json!({"data": {"total_credits": 50, "total_usage": 48.75}}),
     );
     let credits = client(&http).credits(SECOND).await.unwrap();
     assert_eq!(
