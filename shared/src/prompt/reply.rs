@@ -60,7 +60,7 @@ fn converted(text: &str) -> String {
     while let Some((line, following)) = rest.split_first() {
         rest = following;
         match fences.step(line) {
-            Step::Code(code) => out.code(code),
+            Step::Code(code) => out.code(&code),
             Step::Text => {
                 if let Some((rows, after)) = table(line, following) {
                     rest = after;
@@ -72,7 +72,7 @@ fn converted(text: &str) -> String {
         }
     }
     if fences.open.is_some() {
-        out.code(FENCE.to_owned());
+        out.code(FENCE);
     }
     out.0.trim().to_owned()
 }
@@ -91,8 +91,8 @@ impl Lines {
         self.0.push('\n');
     }
 
-    fn code(&mut self, line: String) {
-        self.0.push_str(&line);
+    fn code(&mut self, line: &str) {
+        self.0.push_str(line);
         self.0.push('\n');
     }
 }
