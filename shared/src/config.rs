@@ -78,8 +78,16 @@ impl Reader {
     /// # Errors
     /// One or more settings are missing or bad.
     pub fn finish(self) -> Result<(), Faults> {
+        self.into_values().map(|_| ())
+    }
+
+    /// The settings themselves, for a process that hands them on; or every fault found so far.
+    ///
+    /// # Errors
+    /// One or more settings are missing or bad.
+    pub fn into_values(self) -> Result<BTreeMap<String, String>, Faults> {
         if self.faults.is_empty() {
-            Ok(())
+            Ok(self.values)
         } else {
             Err(Faults(self.faults))
         }

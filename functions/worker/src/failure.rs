@@ -76,9 +76,16 @@ impl Failure {
                 llm::Class::Reduce | llm::Class::Permanent => Class::Permanent,
             },
             retry_after_seconds: error
-                .retry_after
-                .map(|after| u32::try_from(after.as_secs()).unwrap_or(u32::MAX)),
-            attempt: attempt(job, held, started_at, model, &format!("{:?}", error.kind), &error.to_string()),
+                .wait(job.worker.clock.now())
+                .map(|wait| u32::try_from(wait.as_secs()).unwrap_or(u32::MAX)),
+            attempt: attempt(
+                job,
+                held,
+                started_at,
+                model,
+                &format!("{:?}", error.kind),
+                &error.to_string(),
+            ),
         }
     }
 

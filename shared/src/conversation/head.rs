@@ -1,6 +1,7 @@
 //! HEAD: the one item a conversation is decided from.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use super::ids::{EpochMs, Fence, MessageId, MessageKey, Owner};
 use super::outcome::Outcome;
@@ -46,7 +47,7 @@ pub struct Claim {
 }
 
 /// A reply that is stored but perhaps not yet sent.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Draft {
     /// What the customer will read. Empty when the burst ends without a reply.
     pub text: String,
@@ -56,6 +57,18 @@ pub struct Draft {
     pub outcome: Outcome,
     /// Calls to the gateway that were begun for it.
     pub sends: u32,
+}
+
+/// Without the text: it must not reach a log (I11).
+impl fmt::Debug for Draft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Draft")
+            .field("text", &"[redacted]")
+            .field("reply_id", &self.reply_id)
+            .field("outcome", &self.outcome)
+            .field("sends", &self.sends)
+            .finish()
+    }
 }
 
 impl Head {

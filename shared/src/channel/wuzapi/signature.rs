@@ -7,6 +7,8 @@ use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use crate::conversation::ids::hex;
+
 /// Why a webhook is not from whom it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadSignature {
@@ -49,6 +51,15 @@ pub(super) fn verify<T: AsRef<[u8]>>(
     } else {
         Err(BadSignature::Mismatch)
     }
+}
+
+/// Signs a body as wuzapi does: for gateways that this project plays itself.
+#[must_use]
+pub fn sign(key: &str, body: &[u8]) -> String {
+    // HMAC takes keys of every length, so there is always a signature.
+    Hmac::<Sha256>::new_from_slice(key.as_bytes())
+        .map(|mac| hex(&mac.chain_update(body).finalize().into_bytes()))
+        .unwrap_or_default()
 }
 
 /// Checks the signature of a multipart body: over its text fields as Go's `json.Marshal` writes a map of strings.
@@ -144,14 +155,8 @@ fn go_char(out: &mut String, c: char, go: GoEscapes) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conversation::ids::hex;
 
     const KEY: &str = "kunci-rahasia-toko-32-karakter!!";
-
-    fn sign(key: &str, text: &[u8]) -> String {
-        let mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap();
-        hex(&mac.chain_update(text).finalize().into_bytes())
-    }
 
     fn fields(pairs: &[(&str, &[u8])]) -> BTreeMap<String, Bytes> {
         pairs
