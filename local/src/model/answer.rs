@@ -25,7 +25,7 @@ pub(super) fn answer(system: &str, burst: &str) -> String {
         parts.extend(quotes);
         parts.push("Ada lagi yang bisa kami bantu, Kak? 😊".to_owned());
     }
-    parts.push("_Dijawab oleh model demo dari dokumen toko._".to_owned());
+    parts.push("_Dijawab model demo dari dokumen toko._".to_owned());
     parts.join("\n\n")
 }
 
@@ -35,7 +35,11 @@ fn documents(system: &str) -> Vec<Document> {
     for line in system.lines() {
         if let Some((kind, title, rest)) = heading(line) {
             let (kind, title) = (kind.to_owned(), title.to_owned());
-            documents.push(Document { kind, title, content: rest.to_owned() });
+            documents.push(Document {
+                kind,
+                title,
+                content: rest.to_owned(),
+            });
         } else if let Some(document) = documents.last_mut() {
             document.content.push('\n');
             document.content.push_str(line);
@@ -65,7 +69,9 @@ fn quotes(documents: &[Document], burst: &str) -> Vec<String> {
         choose(documents, &stems(burst), &mut chosen);
     }
     let quoted = chosen.iter().take(MOST_QUOTED);
-    quoted.filter_map(|(place, asked)| documents.get(*place).map(|document| quote(document, asked))).collect()
+    quoted
+        .filter_map(|(place, asked)| documents.get(*place).map(|document| quote(document, asked)))
+        .collect()
 }
 
 fn choose(documents: &[Document], asked: &[String], chosen: &mut Vec<(usize, Vec<String>)>) {
@@ -83,16 +89,27 @@ fn choose(documents: &[Document], asked: &[String], chosen: &mut Vec<(usize, Vec
 fn best(documents: &[Document], asked: &[String]) -> Option<usize> {
     let known: Vec<(Vec<String>, Vec<String>)> = documents
         .iter()
-        .map(|document| (stems(&format!("{} {}", document.title, document.kind)), stems(&document.content)))
+        .map(|document| {
+            (
+                stems(&format!("{} {}", document.title, document.kind)),
+                stems(&document.content),
+            )
+        })
         .collect();
     let rarity = |word: &String| {
-        let holding = known.iter().filter(|(title, text)| title.contains(word) || text.contains(word)).count();
+        let holding = known
+            .iter()
+            .filter(|(title, text)| title.contains(word) || text.contains(word))
+            .count();
         1.0 + documents.len() as f64 / (1.0 + holding as f64)
     };
     let mut best: Option<(usize, f64)> = None;
     for (place, (title, text)) in known.iter().enumerate() {
         let titled = asked.iter().filter(|word| title.contains(word)).count();
-        let shared = asked.iter().filter(|word| title.contains(word) || text.contains(word)).count();
+        let shared = asked
+            .iter()
+            .filter(|word| title.contains(word) || text.contains(word))
+            .count();
         if titled == 0 && shared * 2 <= asked.len() {
             continue;
         }
@@ -120,7 +137,9 @@ fn quote(document: &Document, asked: &[String]) -> String {
     };
     let lines: Vec<&str> = document.content.lines().collect();
     let most = lines.iter().map(hits).max().unwrap_or(0);
-    let text = if most == 0 {
+    // The steps of a how-to make sense only together.
+    let numbered = lines.iter().any(|line| line.trim_start().starts_with("1."));
+    let text = if most == 0 || numbered {
         document.content.clone()
     } else {
         let fitting: Vec<&str> = lines.into_iter().filter(|line| hits(line) > 0).collect();
@@ -131,22 +150,38 @@ fn quote(document: &Document, asked: &[String]) -> String {
 
 fn greeting(burst: &str) -> Option<&'static str> {
     let lower = burst.to_lowercase();
-    let words: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> = lower
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .collect();
     if words.iter().any(|word| word.starts_with("assalam")) {
         return Some("Waalaikumsalam, Kak! 👋");
     }
-    let greets = |word: &&&str| matches!(**word, "hai" | "hi" | "hello" | "hallo" | "selamat" | "permisi");
-    let found = words.iter().find(|word| greets(word) || word.starts_with("halo"));
+    let greets = |word: &&&str| {
+        matches!(
+            **word,
+            "hai" | "hi" | "hello" | "hallo" | "selamat" | "permisi"
+        )
+    };
+    let found = words
+        .iter()
+        .find(|word| greets(word) || word.starts_with("halo"));
     found.map(|_| "Halo Kak! 👋 Terima kasih sudah menghubungi kami.")
 }
 
 /// The answer where no document fits: thanks for thanks, else what the shop can be asked.
 fn without_quote(documents: &[Document], burst: &str) -> String {
     let lower = burst.to_lowercase();
-    if ["makasih", "terima kasih", "terimakasih", "thank"].iter().any(|thanks| lower.contains(thanks)) {
+    if ["makasih", "terima kasih", "terimakasih", "thank"]
+        .iter()
+        .any(|thanks| lower.contains(thanks))
+    {
         return "Sama-sama, Kak! Senang bisa membantu 🙏".to_owned();
     }
-    let topics: Vec<String> = documents.iter().map(|document| format!("- {}", document.title)).collect();
+    let topics: Vec<String> = documents
+        .iter()
+        .map(|document| format!("- {}", document.title))
+        .collect();
     if topics.is_empty() {
         return "Maaf Kak, belum ada dokumen yang bisa kami jadikan jawaban. Tim kami akan segera membantu 🙏".to_owned();
     }
@@ -168,7 +203,10 @@ mod tests {
     #[test]
     fn documents_are_the_blocks_of_the_system_message() {
         let found = documents(SYSTEM);
-        let titles: Vec<&str> = found.iter().map(|document| document.title.as_str()).collect();
+        let titles: Vec<&str> = found
+            .iter()
+            .map(|document| document.title.as_str())
+            .collect();
         assert_eq!(titles, ["Jam buka", "Daftar harga", "Ongkir"]);
         assert_eq!(found[0].kind, "faq");
         assert_eq!(found[0].content, "Senin: 08.00 - 20.00\nMinggu: libur");
@@ -180,15 +218,37 @@ mod tests {
         let text = answer(SYSTEM, "harga bolu keju berapa kak?");
         assert!(text.contains("**Daftar harga**"), "{text}");
         assert!(text.contains("Rp 40.000"), "{text}");
-        assert!(!text.contains("08.00") && !text.contains("Bandung"), "{text}");
+        assert!(
+            !text.contains("08.00") && !text.contains("Bandung"),
+            "{text}"
+        );
         let whole = answer(SYSTEM, "minta daftar harganya");
-        assert!(whole.contains("Rp 35.000") && whole.contains("Rp 40.000"), "{whole}");
+        assert!(
+            whole.contains("Rp 35.000") && whole.contains("Rp 40.000"),
+            "{whole}"
+        );
+    }
+
+    #[test]
+    fn the_steps_of_a_how_to_stay_together() {
+        let system =
+            "[panduan - Cara pesan]\n1. Tulis ukuran kue.\n2. Bayar.\n[faq - Jam buka]\n08.00";
+        let text = answer(system, "cara pesan kue ukuran besar?");
+        assert!(text.contains("1. Tulis ukuran kue.\n2. Bayar."), "{text}");
     }
 
     #[test]
     fn each_question_of_a_burst_gets_its_document_once() {
-        let text = answer(SYSTEM, "halo\njam buka hari minggu?\nongkir ke bandung\nharga bolu");
-        for part in ["Halo Kak", "Minggu: libur", "Bandung: Rp 10.000", "**Daftar harga**"] {
+        let text = answer(
+            SYSTEM,
+            "halo\njam buka hari minggu?\nongkir ke bandung\nharga bolu",
+        );
+        for part in [
+            "Halo Kak",
+            "Minggu: libur",
+            "Bandung: Rp 10.000",
+            "**Daftar harga**",
+        ] {
             assert!(text.contains(part), "{part}: {text}");
         }
         let twice = answer(SYSTEM, "harga bolu?\nharga bolu keju?");
