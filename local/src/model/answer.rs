@@ -29,21 +29,23 @@ pub(super) fn answer(system: &str, burst: &str) -> String {
     parts.join("\n\n")
 }
 
-/// The blocks `[kind - title]` with the text below each, up to the next.
+/// The blocks `[kind - title]`, or `[title]` for a document without a kind, with the text below each, up to the next.
 fn documents(system: &str) -> Vec<Document> {
     let mut documents: Vec<Document> = Vec::new();
+    let mut after_blank = true;
     for line in system.lines() {
-        if let Some((kind, title, rest)) = heading(line) {
+        if let Some((kind, title)) = heading(line).filter(|_| after_blank) {
             let (kind, title) = (kind.to_owned(), title.to_owned());
             documents.push(Document {
                 kind,
                 title,
-                content: rest.to_owned(),
+                content: String::new(),
             });
         } else if let Some(document) = documents.last_mut() {
             document.content.push('\n');
             document.content.push_str(line);
         }
+        after_blank = line.trim().is_empty();
     }
     for document in &mut documents {
         document.content = document.content.trim().to_owned();
@@ -52,10 +54,12 @@ fn documents(system: &str) -> Vec<Document> {
     documents
 }
 
-fn heading(line: &str) -> Option<(&str, &str, &str)> {
-    let (head, rest) = line.trim().strip_prefix('[')?.split_once(']')?;
-    let (kind, title) = head.split_once(" - ")?;
-    Some((kind.trim(), title.trim(), rest.trim()))
+/// A line that is a heading and nothing else. A document's own `[promo]` in the middle of its text is none, because a
+/// heading follows a blank line.
+fn heading(line: &str) -> Option<(&str, &str)> {
+    let head = line.trim().strip_prefix('[')?.strip_suffix(']')?;
+    let (kind, title) = head.split_once(" - ").unwrap_or(("", head));
+    Some((kind.trim(), title.trim()))
 }
 
 /// The parts of the documents that the burst asks for: the best document of each question, or, when the bubbles make sense
@@ -211,6 +215,14 @@ mod tests {
         assert_eq!(found[0].kind, "faq");
         assert_eq!(found[0].content, "Senin: 08.00 - 20.00\nMinggu: libur");
         assert_eq!(documents("no [brackets] here\n[a-b] neither"), []);
+        let plain =
+            documents("Anda ramah.\n\n[Jam buka]\n08.00\n[libur]\n\n[faq - Promo [2026]]\nKopi");
+        assert_eq!(plain[0].title, "Jam buka");
+        assert_eq!(plain[0].content, "08.00\n[libur]");
+        assert_eq!(
+            (plain[1].kind.as_str(), plain[1].title.as_str()),
+            ("faq", "Promo [2026]")
+        );
     }
 
     #[test]
@@ -232,7 +244,7 @@ mod tests {
     #[test]
     fn the_steps_of_a_how_to_stay_together() {
         let system =
-            "[panduan - Cara pesan]\n1. Tulis ukuran kue.\n2. Bayar.\n[faq - Jam buka]\n08.00";
+            "[panduan - Cara pesan]\n1. Tulis ukuran kue.\n2. Bayar.\n\n[faq - Jam buka]\n08.00";
         let text = answer(system, "cara pesan kue ukuran besar?");
         assert!(text.contains("1. Tulis ukuran kue.\n2. Bayar."), "{text}");
     }
