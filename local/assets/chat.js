@@ -35,6 +35,10 @@ export class Chat {
     Object.assign(this, { log, list, typing, presence, onRetry });
     this.bubbles = new Map();
     this.read = new Set();
+    // Whoever looks at the newest bubble goes on doing so when the window or the keyboard changes the room.
+    this.pinned = true;
+    log.addEventListener('scroll', () => { this.pinned = this.isAtEnd(); }, { passive: true });
+    new ResizeObserver(() => this.pinned && this.toEnd()).observe(log);
   }
 
   /** Shows a conversation from its beginning. After a lost connection, bubbles that never reached the server stay. */

@@ -16,6 +16,7 @@ const REOPEN_MS = [1_000, 2_000, 5_000];
 const chat = new Chat({ log: $('log'), list: $('bubbles'), typing: $('typing'), presence: $('presence') }, (bubble) => post(bubble));
 const inside = new Inside({ gauges: $('gauges'), list: $('bursts'), nothing: $('nothing'), announce: $('announce') });
 const kept = load();
+let bots = [];
 let feed = null;
 let failures = 0;
 let posting = Promise.resolve();
@@ -43,6 +44,7 @@ function save() {
 }
 
 const customer = () => kept.customers.find((one) => one.contact === kept.contact);
+const botName = () => bots.find((bot) => bot.id === kept.bot)?.name ?? '';
 
 // The live connection.
 
@@ -59,7 +61,7 @@ function open() {
   on('snapshot', (snapshot) => {
     failures = 0;
     setLink('live', 'Live');
-    chat.reset(`${kept.bot}|${kept.contact}`, kept.bot, snapshot.bubbles);
+    chat.reset(`${kept.bot}|${kept.contact}`, botName(), snapshot.bubbles);
     inside.reset(snapshot.steps, snapshot.now_ms);
     inside.setStatus(snapshot.status);
   });
@@ -174,8 +176,8 @@ function option(value, label) {
 function showWho() {
   $('customer').replaceChildren(...kept.customers.map((one) => option(one.contact, `${one.name} · +${one.contact}`)));
   $('customer').value = kept.contact;
-  $('chat-title').textContent = kept.bot;
-  $('avatar').textContent = Array.from(kept.bot)[0]?.toUpperCase() ?? '';
+  $('chat-title').textContent = botName();
+  $('avatar').textContent = Array.from(botName())[0]?.toUpperCase() ?? '';
 }
 
 function choose(change) {
@@ -185,8 +187,8 @@ function choose(change) {
   open();
 }
 
-function setUpWho(bots) {
-  $('bot').replaceChildren(...bots.map((bot) => option(bot, bot)));
+function setUpWho() {
+  $('bot').replaceChildren(...bots.map((bot) => option(bot.id, bot.name)));
   $('bot').value = kept.bot;
   $('bot-field').hidden = bots.length < 2;
   $('bot').addEventListener('change', () => choose({ bot: $('bot').value }));
@@ -230,9 +232,9 @@ function setUpTabs() {
 
 async function start() {
   try {
-    const { bots } = await (await fetch('/phone/setup')).json();
-    if (!bots.includes(kept.bot)) kept.bot = bots[0];
-    setUpWho(bots);
+    ({ bots } = await (await fetch('/phone/setup')).json());
+    if (!bots.some((bot) => bot.id === kept.bot)) kept.bot = bots[0]?.id;
+    setUpWho();
     choose({});
   } catch {
     setLink('lost', 'Reconnecting…');

@@ -89,12 +89,23 @@ impl Steps {
     /// is in both. A receiver that lags must subscribe again.
     #[must_use]
     pub fn subscribe(&self) -> (Vec<Step>, broadcast::Receiver<Step>) {
-        let history = self.0.history.lock().unwrap_or_else(PoisonError::into_inner);
-        (history.steps.iter().cloned().collect(), self.0.live.subscribe())
+        let history = self
+            .0
+            .history
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        (
+            history.steps.iter().cloned().collect(),
+            self.0.live.subscribe(),
+        )
     }
 
     fn record(&self, mut step: Step) {
-        let mut history = self.0.history.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut history = self
+            .0
+            .history
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         history.last_seq += 1;
         step.seq = history.last_seq;
         if history.steps.len() == HISTORY {
@@ -138,7 +149,8 @@ where
             return;
         }
         let mut fields = Fields::default();
-        for span in context.event_scope(event).into_iter().flat_map(|scope| scope.from_root()) {
+        let scope = context.event_scope(event).into_iter();
+        for span in scope.flat_map(tracing_subscriber::registry::Scope::from_root) {
             if let Some(SpanFields(known)) = span.extensions().get() {
                 fields.0.extend(known.clone());
             }
@@ -149,7 +161,14 @@ where
         };
         let conversation = fields.take_text("conversation");
         let message = fields.take_text("message").unwrap_or_default();
-        self.0.record(Step { seq: 0, at_ms: now_ms(), step, conversation, fields: fields.0, message });
+        self.0.record(Step {
+            seq: 0,
+            at_ms: now_ms(),
+            step,
+            conversation,
+            fields: fields.0,
+            message,
+        });
     }
 }
 
@@ -192,7 +211,10 @@ impl Visit for Fields {
 }
 
 /// Milliseconds since 1970 (UTC), for what people look at.
-#[expect(clippy::disallowed_methods, reason = "the demo shows people the time of this machine")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the demo shows people the time of this machine"
+)]
 pub(crate) fn now_ms() -> i64 {
     let since = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
@@ -226,7 +248,9 @@ mod tests {
             );
         });
         let (history, _) = steps.subscribe();
-        let [step] = history.as_slice() else { panic!("one step") };
+        let [step] = history.as_slice() else {
+            panic!("one step")
+        };
         assert_eq!(step.seq, 1);
         assert_eq!(step.step, "answered");
         assert_eq!(step.conversation.as_deref(), Some("00ff00ff00ff00ff"));
@@ -247,7 +271,12 @@ mod tests {
     #[test]
     fn fields_of_the_spans_around_a_step_belong_to_it_and_its_own_win() {
         let (steps, _live) = logged(|| {
-            let outer = tracing::info_span!("turn", conversation = "aa", turn = 1, late = tracing::field::Empty);
+            let outer = tracing::info_span!(
+                "turn",
+                conversation = "aa",
+                turn = 1,
+                late = tracing::field::Empty
+            );
             outer.record("late", "yes");
             outer.in_scope(|| {
                 tracing::info_span!("attempt", attempt = 1)

@@ -128,7 +128,9 @@ struct Log {
 
 impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gateway").field("sessions", &self.0.tokens.len()).finish_non_exhaustive()
+        f.debug_struct("Gateway")
+            .field("sessions", &self.0.tokens.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -144,7 +146,6 @@ impl Gateway {
     }
 
     /// `POST /chat/send/text`, `/chat/presence` and `/chat/markread`.
-    #[must_use]
     pub fn router(&self) -> Router {
         wire::router(self.clone())
     }
@@ -209,7 +210,12 @@ impl Gateway {
         if first_ms.is_none() {
             log.sent_at_ms.insert(key, at_ms);
             // Told under the lock, so that events come in the order of `sends`.
-            self.tell(GatewayEvent::Text { session, phone, id, body });
+            self.tell(GatewayEvent::Text {
+                session,
+                phone,
+                id,
+                body,
+            });
         }
         first_ms.unwrap_or(at_ms)
     }
@@ -222,7 +228,11 @@ impl Gateway {
             }
             log.reads.push_back((session, id.clone()));
         }
-        self.tell(GatewayEvent::Read { session, phone, ids });
+        self.tell(GatewayEvent::Read {
+            session,
+            phone,
+            ids,
+        });
     }
 
     fn tell(&self, event: GatewayEvent) {

@@ -11,7 +11,10 @@ fn gateway() -> Gateway {
 }
 
 async fn call(gateway: &Gateway, path: &str, token: &str, body: &Value) -> (StatusCode, Value) {
-    let request = Request::post(path).header("Token", token).body(Body::from(body.to_string())).unwrap();
+    let request = Request::post(path)
+        .header("Token", token)
+        .body(Body::from(body.to_string()))
+        .unwrap();
     let response = gateway.router().oneshot(request).await.unwrap();
     let status = response.status();
     let bytes = response.into_body().collect().await.unwrap().to_bytes();
@@ -26,8 +29,11 @@ async fn send(gateway: &Gateway, body: &Value) -> (StatusCode, Value) {
 async fn a_text_is_shown_and_answered_with_its_id() {
     let gateway = gateway();
     let mut events = gateway.subscribe();
-    let (status, answer) =
-        send(&gateway, &json!({"Phone": "6281100020001", "Body": "Halo Kak", "Id": "abc123"})).await;
+    let (status, answer) = send(
+        &gateway,
+        &json!({"Phone": "6281100020001", "Body": "Halo Kak", "Id": "abc123"}),
+    )
+    .await;
     assert_eq!(status, StatusCode::OK);
     assert_eq!(answer["code"], 200);
     assert_eq!(answer["success"], true);
@@ -89,12 +95,37 @@ async fn what_wuzapi_refuses_is_refused_and_not_shown() {
         ("/chat/send/text", "", whole, 401),
         ("/chat/send/text", "token-a", json!({"Body": "Halo"}), 400),
         ("/chat/send/text", "token-a", json!({"Phone": "62811"}), 400),
-        ("/chat/send/text", "token-a", json!({"Phone": "62811", "Body": ""}), 400),
-        ("/chat/send/text", "token-a", json!({"Phone": "@lid", "Body": "Halo"}), 400),
-        ("/chat/send/text", "token-a", json!({"Phone": "62811:24@s.whatsapp.net", "Body": "x"}), 500),
+        (
+            "/chat/send/text",
+            "token-a",
+            json!({"Phone": "62811", "Body": ""}),
+            400,
+        ),
+        (
+            "/chat/send/text",
+            "token-a",
+            json!({"Phone": "@lid", "Body": "Halo"}),
+            400,
+        ),
+        (
+            "/chat/send/text",
+            "token-a",
+            json!({"Phone": "62811:24@s.whatsapp.net", "Body": "x"}),
+            500,
+        ),
         ("/chat/send/text", "token-a", json!("Halo"), 400),
-        ("/chat/presence", "token-a", json!({"Phone": "62811", "State": "asleep"}), 400),
-        ("/chat/markread", "token-a", json!({"Chat": "62811", "Id": []}), 400),
+        (
+            "/chat/presence",
+            "token-a",
+            json!({"Phone": "62811", "State": "asleep"}),
+            400,
+        ),
+        (
+            "/chat/markread",
+            "token-a",
+            json!({"Chat": "62811", "Id": []}),
+            400,
+        ),
         ("/chat/markread", "token-a", json!({"Id": ["A"]}), 400),
     ] {
         let (answered, answer) = call(&gateway, path, token, &body).await;
@@ -108,11 +139,18 @@ async fn what_wuzapi_refuses_is_refused_and_not_shown() {
 #[tokio::test]
 async fn a_jid_with_a_phone_number_is_the_phone_and_a_lid_stays_a_lid() {
     let gateway = gateway();
-    for phone in ["+6281100020001", "6281100020001@s.whatsapp.net", "84203917755120@lid"] {
+    for phone in [
+        "+6281100020001",
+        "6281100020001@s.whatsapp.net",
+        "84203917755120@lid",
+    ] {
         send(&gateway, &json!({"Phone": phone, "Body": "Halo"})).await;
     }
     let phones: Vec<String> = gateway.sends().into_iter().map(|sent| sent.phone).collect();
-    assert_eq!(phones, ["6281100020001", "6281100020001", "84203917755120@lid"]);
+    assert_eq!(
+        phones,
+        ["6281100020001", "6281100020001", "84203917755120@lid"]
+    );
 }
 
 #[tokio::test]
@@ -127,10 +165,17 @@ async fn typing_and_read_ticks_reach_the_phone() {
     assert_eq!(status, StatusCode::OK);
     let seen = events.try_recv().unwrap();
     assert!(
-        seen == GatewayEvent::Presence { session: 1, phone: "62811".into(), state: "composing".into() }
+        seen == GatewayEvent::Presence {
+            session: 1,
+            phone: "62811".into(),
+            state: "composing".into()
+        }
     );
     assert_eq!(events.try_recv().unwrap().conversation(), (1, "62811"));
-    assert_eq!(gateway.read_ids(1), HashSet::from(["A1".to_owned(), "A2".to_owned()]));
+    assert_eq!(
+        gateway.read_ids(1),
+        HashSet::from(["A1".to_owned(), "A2".to_owned()])
+    );
     assert!(gateway.read_ids(0).is_empty());
 }
 
@@ -139,7 +184,11 @@ fn neither_phone_nor_text_prints() {
     let gateway = gateway();
     let mut events = gateway.subscribe();
     gateway.text(0, "6281100020001".into(), "abc".into(), "rahasia".into());
-    let printed = format!("{:?} {:?} {gateway:?}", gateway.sends(), events.try_recv().unwrap());
+    let printed = format!(
+        "{:?} {:?} {gateway:?}",
+        gateway.sends(),
+        events.try_recv().unwrap()
+    );
     for secret in ["6281100020001", "rahasia", "token-a"] {
         assert!(!printed.contains(secret));
     }

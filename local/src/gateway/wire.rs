@@ -29,7 +29,11 @@ struct Refused(StatusCode, &'static str);
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let Self(status, error) = self;
-        (status, Json(json!({"code": status.as_u16(), "error": error, "success": false}))).into_response()
+        (
+            status,
+            Json(json!({"code": status.as_u16(), "error": error, "success": false})),
+        )
+            .into_response()
     }
 }
 
@@ -52,7 +56,9 @@ async fn send_text(
     let phone = recipient(phone)?;
     let id = call.text("Id").map_or_else(new_id, str::to_owned);
     let at_ms = gateway.text(call.session, phone, id.clone(), text.to_owned());
-    Ok(done(&json!({"Details": "Sent", "Id": id, "Timestamp": at_ms / 1_000})))
+    Ok(done(
+        &json!({"Details": "Sent", "Id": id, "Timestamp": at_ms / 1_000}),
+    ))
 }
 
 async fn presence(
@@ -81,8 +87,15 @@ async fn mark_read(
 ) -> Result<Json<Value>, Refused> {
     let call = Call::new(&gateway, &headers, &body)?;
     let chat = call.text("Chat").ok_or(bad("missing Chat in Payload"))?;
-    let ids = call.field("Id").and_then(Value::as_array).ok_or(bad("missing Id in Payload"))?;
-    let ids: Vec<String> = ids.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    let ids = call
+        .field("Id")
+        .and_then(Value::as_array)
+        .ok_or(bad("missing Id in Payload"))?;
+    let ids: Vec<String> = ids
+        .iter()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect();
     if ids.is_empty() {
         return Err(bad("missing Id in Payload"));
     }
@@ -107,11 +120,15 @@ impl Call {
     }
 
     fn field(&self, name: &str) -> Option<&Value> {
-        self.fields.iter().find_map(|(key, value)| key.eq_ignore_ascii_case(name).then_some(value))
+        self.fields
+            .iter()
+            .find_map(|(key, value)| key.eq_ignore_ascii_case(name).then_some(value))
     }
 
     fn text(&self, name: &str) -> Option<&str> {
-        self.field(name).and_then(Value::as_str).filter(|text| !text.is_empty())
+        self.field(name)
+            .and_then(Value::as_str)
+            .filter(|text| !text.is_empty())
     }
 }
 
@@ -137,7 +154,11 @@ fn recipient(phone: &str) -> Result<String, Refused> {
 /// An id like those that whatsmeow makes: `3EB0` and 18 hex digits. The counter keeps two of one millisecond apart.
 pub(crate) fn new_id() -> String {
     static MADE: AtomicU64 = AtomicU64::new(0);
-    let digest = Sha256::digest(format!("{}|{}", now_ms(), MADE.fetch_add(1, Ordering::Relaxed)));
+    let digest = Sha256::digest(format!(
+        "{}|{}",
+        now_ms(),
+        MADE.fetch_add(1, Ordering::Relaxed)
+    ));
     let tail: String = hex(&digest).chars().take(18).collect();
     format!("3EB0{}", tail.to_uppercase())
 }

@@ -43,11 +43,13 @@ impl Model {
     /// A model that takes `latency` for every answer.
     #[must_use]
     pub fn new(latency: Duration) -> Self {
-        Self { latency, used: Arc::default() }
+        Self {
+            latency,
+            used: Arc::default(),
+        }
     }
 
     /// `POST /chat/completions`, `GET /key` and `GET /credits`, relative to the base URL.
-    #[must_use]
     pub fn router(&self) -> Router {
         Router::new()
             .route("/chat/completions", post(completions))
@@ -71,7 +73,11 @@ struct Refused(StatusCode, &'static str);
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let Self(status, message) = self;
-        (status, Json(json!({"error": {"code": status.as_u16(), "message": message}}))).into_response()
+        (
+            status,
+            Json(json!({"error": {"code": status.as_u16(), "message": message}})),
+        )
+            .into_response()
     }
 }
 
@@ -83,7 +89,10 @@ fn authorize(headers: &HeaderMap) -> Result<(), Refused> {
         .and_then(|value| value.strip_prefix("Bearer "));
     match key {
         Some(key) if !key.trim().is_empty() => Ok(()),
-        _ => Err(Refused(StatusCode::UNAUTHORIZED, "No auth credentials found")),
+        _ => Err(Refused(
+            StatusCode::UNAUTHORIZED,
+            "No auth credentials found",
+        )),
     }
 }
 
@@ -138,23 +147,39 @@ async fn completions(
     let request: Request = serde_json::from_slice(&body)
         .map_err(|_| Refused(StatusCode::BAD_REQUEST, "Invalid JSON in the request body"))?;
     if request.messages.is_empty() {
-        return Err(Refused(StatusCode::BAD_REQUEST, "Input required: specify \"prompt\" or \"messages\""));
+        return Err(Refused(
+            StatusCode::BAD_REQUEST,
+            "Input required: specify \"prompt\" or \"messages\"",
+        ));
     }
     if request.stream {
-        return Err(Refused(StatusCode::BAD_REQUEST, "The demo model does not stream"));
+        return Err(Refused(
+            StatusCode::BAD_REQUEST,
+            "The demo model does not stream",
+        ));
     }
     if !model.latency.is_zero() {
         tokio::time::sleep(model.latency).await;
     }
     let of_role = |role: &str| -> Vec<String> {
-        let mine = request.messages.iter().filter(|message| message.role == role);
+        let mine = request
+            .messages
+            .iter()
+            .filter(|message| message.role == role);
         mine.map(Message::text).collect()
     };
     let burst = of_role("user").pop().unwrap_or_default();
     let whole = answer::answer(&of_role("system").join("\n\n"), &burst);
     let (text, finish_reason) = cut(&whole, request.max_tokens);
-    let tokens_in: usize = request.messages.iter().map(|message| tokens(&message.text())).sum();
-    let usage = Usage { tokens_in, tokens_out: tokens(&text) };
+    let tokens_in: usize = request
+        .messages
+        .iter()
+        .map(|message| tokens(&message.text()))
+        .sum();
+    let usage = Usage {
+        tokens_in,
+        tokens_out: tokens(&text),
+    };
     model.charge(usage.cost());
     Ok(Json(completion(&body, &text, finish_reason, &usage)))
 }
@@ -165,7 +190,10 @@ struct Usage {
 }
 
 impl Usage {
-    #[expect(clippy::cast_precision_loss, reason = "token counts are far below 2^52")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "token counts are far below 2^52"
+    )]
     fn cost(&self) -> f64 {
         self.tokens_in as f64 * USD_PER_TOKEN_IN + self.tokens_out as f64 * USD_PER_TOKEN_OUT
     }
@@ -228,7 +256,9 @@ async fn key(State(model): State<Model>, headers: HeaderMap) -> Result<Json<Valu
 
 async fn credits(State(model): State<Model>, headers: HeaderMap) -> Result<Json<Value>, Refused> {
     authorize(&headers)?;
-    Ok(Json(json!({"data": {"total_credits": CREDITS, "total_usage": model.used()}})))
+    Ok(Json(
+        json!({"data": {"total_credits": CREDITS, "total_usage": model.used()}}),
+    ))
 }
 
 #[cfg(test)]

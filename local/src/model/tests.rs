@@ -16,7 +16,13 @@ fn demo_bot() -> Bot {
     bots.bot.remove(0)
 }
 
-async fn call(model: &Model, method: &str, path: &str, key: Option<&str>, body: &Value) -> (u16, Value) {
+async fn call(
+    model: &Model,
+    method: &str,
+    path: &str,
+    key: Option<&str>,
+    body: &Value,
+) -> (u16, Value) {
     let mut request = axum::http::Request::builder().method(method).uri(path);
     if let Some(key) = key {
         request = request.header(header::AUTHORIZATION, format!("Bearer {key}"));
@@ -39,8 +45,15 @@ fn prompt(system: &str, burst: &str) -> Value {
 
 fn demo_system() -> String {
     let bot = demo_bot();
-    let blocks = bot.documents.iter().map(|d| format!("[{} - {}]\n{}", d.kind, d.title, d.content));
-    format!("{}\n\n{}", bot.system_prompt(), blocks.collect::<Vec<_>>().join("\n\n"))
+    let blocks = bot
+        .documents
+        .iter()
+        .map(|d| format!("[{} - {}]\n{}", d.kind, d.title, d.content));
+    format!(
+        "{}\n\n{}",
+        bot.system_prompt(),
+        blocks.collect::<Vec<_>>().join("\n\n")
+    )
 }
 
 #[test]
@@ -50,7 +63,11 @@ fn the_demo_bot_is_a_whole_bot_with_six_documents_that_fit_the_prompt() {
     assert!(bot.active);
     assert_eq!(bot.documents.len(), 6);
     for document in &bot.documents {
-        assert!(document.content.chars().count() <= 500, "{}", document.title);
+        assert!(
+            document.content.chars().count() <= 500,
+            "{}",
+            document.title
+        );
         assert!(!document.kind.is_empty() && !document.title.is_empty());
     }
 }
@@ -59,18 +76,49 @@ fn the_demo_bot_is_a_whole_bot_with_six_documents_that_fit_the_prompt() {
 async fn a_burst_finds_the_demo_document_it_asks_for() {
     let model = Model::new(Duration::ZERO);
     for (burst, title, fact) in [
-        ("Halo\nSaya mau\npesan produk", "Cara pesan", "Tulis produk"),
-        ("harga kopi gayo\nberapa ya kak", "Daftar harga", "Rp 68.000"),
+        ("Halo\nSaya mau\npesan produk", "Cara pesan", "nomor resi"),
+        (
+            "harga kopi gayo\nberapa ya kak",
+            "Daftar harga",
+            "Rp 68.000",
+        ),
         ("es kopi susunya berapa?", "Daftar harga", "Rp 20.000"),
-        ("hari minggu\nbuka jam berapa?", "Jam buka dan alamat", "09.00 - 17.00"),
-        ("tokonya di mana ya, minta alamatnya", "Jam buka dan alamat", "Jl. Kenanga"),
-        ("kirim ke luar jawa bisa?", "Pengiriman dan ongkir", "3-6 hari"),
-        ("ongkirnya berapa?", "Pengiriman dan ongkir", "Gratis ongkir"),
+        (
+            "hari minggu\nbuka jam berapa?",
+            "Jam buka dan alamat",
+            "09.00 - 17.00",
+        ),
+        (
+            "tokonya di mana ya, minta alamatnya",
+            "Jam buka dan alamat",
+            "Jl. Kenanga",
+        ),
+        (
+            "kirim ke luar jawa bisa?",
+            "Pengiriman dan ongkir",
+            "3-6 hari",
+        ),
+        (
+            "ongkirnya berapa?",
+            "Pengiriman dan ongkir",
+            "Gratis ongkir",
+        ),
         ("bisa bayar pakai QRIS?", "Cara pembayaran", "GoPay"),
-        ("barangnya rusak, bisa tukar?", "Retur dan penukaran", "ganti baru"),
+        (
+            "barangnya rusak, bisa tukar?",
+            "Retur dan penukaran",
+            "ganti baru",
+        ),
         ("cara ordernya gimana", "Cara pesan", "nomor resi"),
     ] {
-        let (status, answer) = call(&model, "POST", "/chat/completions", Some("k"), &prompt(&demo_system(), burst)).await;
+        let (status, answer) = call(
+            &model,
+            "POST",
+            "/chat/completions",
+            Some("k"),
+            &prompt(&demo_system(), burst),
+        )
+        .await;
         assert_eq!(status, 200);
         let text = answer["choices"][0]["message"]["content"].as_str().unwrap();
         assert!(text.contains(&format!("**{title}**")), "{burst}: {text}");
@@ -122,7 +170,11 @@ async fn what_openrouter_refuses_is_refused() {
         (Some(" "), fine, 401),
         (Some("k"), json!({"messages": []}), 400),
         (Some("k"), json!([1]), 400),
-        (Some("k"), json!({"messages": [{"role": "user", "content": "x"}], "stream": true}), 400),
+        (
+            Some("k"),
+            json!({"messages": [{"role": "user", "content": "x"}], "stream": true}),
+            400,
+        ),
     ] {
         let (answered, answer) = call(&model, "POST", "/chat/completions", key, &body).await;
         assert_eq!(answered, status, "{body}");
@@ -130,7 +182,10 @@ async fn what_openrouter_refuses_is_refused() {
         assert!(answer["error"]["message"].is_string());
     }
     assert_eq!(call(&model, "GET", "/key", None, &Value::Null).await.0, 401);
-    assert_eq!(call(&model, "GET", "/credits", None, &Value::Null).await.0, 401);
+    assert_eq!(
+        call(&model, "GET", "/credits", None, &Value::Null).await.0,
+        401
+    );
 }
 
 #[tokio::test]
@@ -141,13 +196,25 @@ async fn the_burst_may_come_in_parts() {
         {"role": "user", "content": [{"type": "text", "text": "jam buka"}, {"type": "image_url", "image_url": {}}]},
     ]});
     let (_, answer) = call(&model, "POST", "/chat/completions", Some("k"), &request).await;
-    assert!(answer["choices"][0]["message"]["content"].as_str().unwrap().contains("08.00"));
+    assert!(
+        answer["choices"][0]["message"]["content"]
+            .as_str()
+            .unwrap()
+            .contains("08.00")
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_takes_the_latency_it_was_given() {
     let model = Model::new(Duration::from_millis(900));
     let before = tokio::time::Instant::now();
-    call(&model, "POST", "/chat/completions", Some("k"), &prompt("s", "Halo")).await;
+    call(
+        &model,
+        "POST",
+        "/chat/completions",
+        Some("k"),
+        &prompt("s", "Halo"),
+    )
+    .await;
     assert_eq!(before.elapsed(), Duration::from_millis(900));
 }

@@ -3,28 +3,59 @@
 //! stem does no harm as long as it is crude on both.
 
 /// Words that tell no topic.
-const EMPTY_WORDS: &str = " ada adalah agar aja aku anda apa apakah atau bagaimana bantu bang berapa bgt bisa boleh \
+const EMPTY_WORDS: &str = " ada adalah agar aja aku anda apa barang apakah atau bagaimana bantu bang berapa bgt bisa boleh \
     buat cek coba dan dari deh dengan di dimana dong dulu gan gak gimana halo hai hallo haloo hello hi ga ini info itu \
     iya jadi juga kak kaka kakak kalau kalo kami kamu kan kapan karena ke kok kah kasih lagi lah lalu lebih loh mas mau \
-    mana mba mbak min mohon nggak nih nya oh ok oke pak pada pagi permisi perlu punya saat saja sampai saya sama sangat \
+    mana mba mbak min mohon nggak nih nya oh ok oke pak pada pagi permisi perlu produk punya saat saja sampai saya sama sangat \
     selamat sih siang siapa sis sore sudah tahu tanya tapi tau tidak tolong tuh untuk utk ya yaa yang yg yuk the is to a \
     of and for i you do can how what much ";
 
 /// Shop words of one sense, by stem; the first stands for all.
 const SENSES: &[&[&str]] = &[
-    &["harga", "biaya", "tarif", "murah", "mahal", "price", "pricelist", "katalog", "menu", "produk"],
-    &["kirim", "antar", "ongkir", "ongkos", "kurir", "ekspedisi", "delivery", "gosend", "jne", "jnt", "sicepat", "shipping"],
+    &[
+        "harga",
+        "biaya",
+        "tarif",
+        "murah",
+        "mahal",
+        "price",
+        "pricelist",
+        "katalog",
+        "menu",
+    ],
+    &[
+        "kirim",
+        "antar",
+        "ongkir",
+        "ongkos",
+        "kurir",
+        "ekspedisi",
+        "delivery",
+        "gosend",
+        "jne",
+        "jnt",
+        "sicepat",
+        "shipping",
+    ],
     &["buka", "tutup", "operasional", "open", "close"],
     &["alamat", "lokasi", "letak", "maps", "gmaps"],
-    &["bayar", "transfer", "tf", "qris", "cod", "tunai", "cash", "rekening", "gopay", "ovo", "dana", "payment"],
-    &["tukar", "retur", "kembali", "refund", "rusak", "cacat", "bocor", "komplain", "ganti", "garansi"],
+    &[
+        "bayar", "transfer", "tf", "qris", "cod", "tunai", "cash", "rekening", "gopay", "ovo",
+        "dana", "payment",
+    ],
+    &[
+        "tukar", "retur", "kembali", "refund", "rusak", "cacat", "bocor", "komplain", "ganti",
+        "garansi",
+    ],
     &["pesan", "order", "beli", "checkout"],
 ];
 
 /// The stems of a text, in order, without repeats.
 pub(super) fn stems(text: &str) -> Vec<String> {
     let lower = text.to_lowercase();
-    let words = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let words = lower
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty());
     let mut stems: Vec<String> = Vec::new();
     for word in words.filter(|word| !is_empty(word)) {
         let stem = sense(&stem(word)).to_owned();
@@ -41,7 +72,10 @@ fn is_empty(word: &str) -> bool {
 
 fn sense(stem: &str) -> &str {
     let known = SENSES.iter().find(|senses| senses.contains(&stem));
-    known.and_then(|senses| senses.first()).copied().unwrap_or(stem)
+    known
+        .and_then(|senses| senses.first())
+        .copied()
+        .unwrap_or(stem)
 }
 
 /// What must be left of a word when a prefix or suffix goes: "pesan" keeps its "an", "pesanan" loses it.
@@ -56,22 +90,36 @@ fn stem(word: &str) -> String {
 
 fn without_suffix<'a>(word: &'a str, suffixes: &[&str]) -> &'a str {
     let cut = suffixes.iter().find_map(|suffix| word.strip_suffix(suffix));
-    cut.filter(|rest| rest.chars().count() >= SHORTEST).unwrap_or(word)
+    cut.filter(|rest| rest.chars().count() >= SHORTEST)
+        .unwrap_or(word)
 }
 
 /// The nasal prefixes swallow a consonant before a vowel: me+pesan is memesan, pe+tukar is penukar.
 fn without_prefix(word: &str) -> Option<String> {
     const NASAL: [(&str, &str); 8] = [
-        ("meny", "s"), ("peny", "s"), ("meng", "k"), ("peng", "k"), ("mem", "p"), ("pem", "p"), ("men", "t"), ("pen", "t"),
+        ("meny", "s"),
+        ("peny", "s"),
+        ("meng", "k"),
+        ("peng", "k"),
+        ("mem", "p"),
+        ("pem", "p"),
+        ("men", "t"),
+        ("pen", "t"),
     ];
     for (prefix, swallowed) in NASAL {
         if let Some(rest) = word.strip_prefix(prefix) {
             let vowel = rest.starts_with(['a', 'e', 'i', 'o', 'u']);
-            let root = if vowel { format!("{swallowed}{rest}") } else { rest.to_owned() };
+            let root = if vowel {
+                format!("{swallowed}{rest}")
+            } else {
+                rest.to_owned()
+            };
             return long_enough(root);
         }
     }
-    ["ber", "ter", "di", "se"].iter().find_map(|prefix| long_enough(word.strip_prefix(prefix)?.to_owned()))
+    ["ber", "ter", "di", "se"]
+        .iter()
+        .find_map(|prefix| long_enough(word.strip_prefix(prefix)?.to_owned()))
 }
 
 fn long_enough(root: String) -> Option<String> {
@@ -85,10 +133,22 @@ mod tests {
     #[test]
     fn forms_of_one_word_are_one_stem() {
         for (words, stem) in [
-            ("pesan pesanan memesan pemesanan dipesan order beli", "pesan"),
-            ("kirim mengirim pengiriman dikirim ongkir ongkirnya antar diantarkan", "kirim"),
-            ("bayar membayar pembayaran dibayar bayarnya transfer", "bayar"),
-            ("tukar menukar penukaran ditukar pengembalian refund", "tukar"),
+            (
+                "pesan pesanan memesan pemesanan dipesan order beli",
+                "pesan",
+            ),
+            (
+                "kirim mengirim pengiriman dikirim ongkir ongkirnya antar diantarkan",
+                "kirim",
+            ),
+            (
+                "bayar membayar pembayaran dibayar bayarnya transfer",
+                "bayar",
+            ),
+            (
+                "tukar menukar penukaran ditukar pengembalian refund",
+                "tukar",
+            ),
             ("HARGA Harganya biaya", "harga"),
         ] {
             assert_eq!(stems(words), [stem], "{words}");

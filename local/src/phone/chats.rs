@@ -27,7 +27,7 @@ pub(super) struct Conversation {
 /// Who wrote a bubble.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum From {
+pub(super) enum Side {
     Customer,
     Bot,
 }
@@ -50,7 +50,7 @@ pub(super) enum BubbleState {
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Bubble {
     pub(super) id: String,
-    pub(super) from: From,
+    pub(super) from: Side,
     pub(super) text: String,
     pub(super) at_ms: i64,
     pub(super) state: BubbleState,
@@ -63,13 +63,27 @@ pub(super) struct Bubble {
 impl Bubble {
     /// A bubble that a customer has just typed.
     pub(super) fn typed(id: String, text: String, at_ms: i64) -> Self {
-        Self { id, from: From::Customer, text, at_ms, state: BubbleState::Sending, status: None, answer: None }
+        Self {
+            id,
+            from: Side::Customer,
+            text,
+            at_ms,
+            state: BubbleState::Sending,
+            status: None,
+            answer: None,
+        }
     }
 
     /// A bubble that the gateway was asked to send.
     pub(super) fn sent(sent: Sent) -> Self {
-        let Sent { id, body, at_ms, .. } = sent;
-        Self { from: From::Bot, state: BubbleState::Accepted, ..Self::typed(id, body, at_ms) }
+        let Sent {
+            id, body, at_ms, ..
+        } = sent;
+        Self {
+            from: Side::Bot,
+            state: BubbleState::Accepted,
+            ..Self::typed(id, body, at_ms)
+        }
     }
 }
 
@@ -87,7 +101,10 @@ struct Kept {
 
 impl Default for Chats {
     fn default() -> Self {
-        Self { kept: Mutex::default(), live: broadcast::channel(LIVE).0 }
+        Self {
+            kept: Mutex::default(),
+            live: broadcast::channel(LIVE).0,
+        }
     }
 }
 
@@ -100,7 +117,12 @@ impl Chats {
     /// The bubbles of one conversation, oldest first.
     pub(super) fn bubbles(&self, conversation: &Conversation) -> Vec<Bubble> {
         let kept = self.kept();
-        kept.chats.get(conversation).into_iter().flatten().cloned().collect()
+        kept.chats
+            .get(conversation)
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect()
     }
 
     /// Begins to send a bubble. One that failed before is sent again as it was, with its first text and time; none when
@@ -136,7 +158,10 @@ impl Chats {
         answer: &str,
     ) -> Bubble {
         let mut kept = self.kept();
-        let known = kept.chat(conversation).iter_mut().find(|bubble| bubble.id == id);
+        let known = kept
+            .chat(conversation)
+            .iter_mut()
+            .find(|bubble| bubble.id == id);
         // Gone only when hundreds of bubbles came meanwhile: nobody looks at this one any more.
         let mut forgotten = Bubble::typed(id.to_owned(), String::new(), 0);
         let bubble = known.unwrap_or(&mut forgotten);
@@ -177,7 +202,10 @@ mod tests {
     use super::*;
 
     fn conversation(contact: usize) -> Conversation {
-        Conversation { session: 0, contact: format!("62811{contact}") }
+        Conversation {
+            session: 0,
+            contact: format!("62811{contact}"),
+        }
     }
 
     fn typed(id: &str) -> Bubble {
@@ -188,14 +216,36 @@ mod tests {
     fn only_a_bubble_that_failed_is_sent_again_and_as_it_was() {
         let chats = Chats::default();
         assert!(chats.open(&conversation(1), typed("a")).is_some());
-        assert!(chats.open(&conversation(1), typed("a")).is_none(), "on its way");
-        chats.settle(&conversation(1), "a", BubbleState::Failed, Some(503), "not json");
-        let other_text = Bubble { text: "Lain".to_owned(), at_ms: 9, ..typed("a") };
+        assert!(
+            chats.open(&conversation(1), typed("a")).is_none(),
+            "on its way"
+        );
+        chats.settle(
+            &conversation(1),
+            "a",
+            BubbleState::Failed,
+            Some(503),
+            "not json",
+        );
+        let other_text = Bubble {
+            text: "Lain".to_owned(),
+            at_ms: 9,
+            ..typed("a")
+        };
         let again = chats.open(&conversation(1), other_text).unwrap();
         assert_eq!((again.text.as_str(), again.at_ms), ("Halo", 1));
-        let settled = chats.settle(&conversation(1), "a", BubbleState::Accepted, Some(200), r#"{"status":"queued"}"#);
+        let settled = chats.settle(
+            &conversation(1),
+            "a",
+            BubbleState::Accepted,
+            Some(200),
+            r#"{"status":"queued"}"#,
+        );
         assert_eq!(settled.answer.unwrap()["status"], "queued");
-        assert!(chats.open(&conversation(1), typed("a")).is_none(), "arrived");
+        assert!(
+            chats.open(&conversation(1), typed("a")).is_none(),
+            "arrived"
+        );
         assert_eq!(chats.bubbles(&conversation(1)).len(), 1);
     }
 
@@ -211,7 +261,10 @@ mod tests {
         for n in 1..=CONVERSATIONS {
             chats.open(&conversation(n), typed("a"));
         }
-        assert!(chats.bubbles(&conversation(0)).is_empty(), "the oldest conversation went");
+        assert!(
+            chats.bubbles(&conversation(0)).is_empty(),
+            "the oldest conversation went"
+        );
         assert_eq!(chats.kept().chats.len(), CONVERSATIONS);
     }
 }

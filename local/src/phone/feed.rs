@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::broadcast::Receiver;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
-use super::chats::{Bubble, BubbleState, Conversation, From};
+use super::chats::{Bubble, BubbleState, Conversation, Side};
 use super::{Phone, Refused, status};
 use crate::gateway::GatewayEvent;
 use crate::steps::{Step, now_ms};
@@ -115,12 +115,21 @@ impl Feed {
     }
 
     fn seen(&self, seen: GatewayEvent) -> Option<Event> {
-        if seen.conversation() != (self.conversation.session, self.conversation.contact.as_str()) {
+        if seen.conversation()
+            != (
+                self.conversation.session,
+                self.conversation.contact.as_str(),
+            )
+        {
             return None;
         }
         Some(match seen {
             GatewayEvent::Text { id, body, .. } => {
-                let bubble = Bubble { from: From::Bot, state: BubbleState::Accepted, ..Bubble::typed(id, body, now_ms()) };
+                let bubble = Bubble {
+                    from: Side::Bot,
+                    state: BubbleState::Accepted,
+                    ..Bubble::typed(id, body, now_ms())
+                };
                 event("bubble", &bubble)
             }
             GatewayEvent::Presence { state, .. } => event("presence", &json!({"state": state})),
@@ -148,10 +157,16 @@ impl Feed {
 fn all_bubbles(phone: &Phone, conversation: &Conversation) -> Vec<Bubble> {
     let read = phone.world.gateway.read_ids(conversation.session);
     let mut bubbles = phone.chats.bubbles(conversation);
-    for bubble in bubbles.iter_mut().filter(|bubble| read.contains(&bubble.id)) {
+    for bubble in bubbles
+        .iter_mut()
+        .filter(|bubble| read.contains(&bubble.id))
+    {
         bubble.state = BubbleState::Read;
     }
-    let sent = phone.world.gateway.texts(conversation.session, &conversation.contact);
+    let sent = phone
+        .world
+        .gateway
+        .texts(conversation.session, &conversation.contact);
     bubbles.extend(sent.into_iter().map(Bubble::sent));
     bubbles.sort_by_key(|bubble| bubble.at_ms);
     bubbles
@@ -159,5 +174,8 @@ fn all_bubbles(phone: &Phone, conversation: &Conversation) -> Vec<Bubble> {
 
 fn event(name: &str, data: &impl Serialize) -> Event {
     // Strings, numbers and maps with string keys: it cannot fail. A comment would be skipped by the page.
-    Event::default().event(name).json_data(data).unwrap_or_else(|_| Event::default().comment("lost"))
+    Event::default()
+        .event(name)
+        .json_data(data)
+        .unwrap_or_else(|_| Event::default().comment("lost"))
 }

@@ -48,6 +48,8 @@ pub struct PhoneState {
     pub gateway: Gateway,
     /// The bots one can write to, in the order of the gateway's tokens.
     pub bot_ids: Vec<String>,
+    /// Their names, in the same order; where a name is missing or empty, the id stands for it.
+    pub bot_names: Vec<String>,
     /// The way to the webhook function.
     pub deliver: Arc<dyn Deliver>,
     /// The state of the queues.
@@ -58,7 +60,9 @@ pub struct PhoneState {
 
 impl fmt::Debug for PhoneState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PhoneState").field("bot_ids", &self.bot_ids).finish_non_exhaustive()
+        f.debug_struct("PhoneState")
+            .field("bot_ids", &self.bot_ids)
+            .finish_non_exhaustive()
     }
 }
 
@@ -76,7 +80,10 @@ pub fn router(state: PhoneState) -> Router {
         .route("/phone/messages", post(write))
         .route("/phone/events", get(feed::events))
         .layer(map_response(guarded))
-        .with_state(Arc::new(Phone { world: state, chats: Chats::default() }))
+        .with_state(Arc::new(Phone {
+            world: state,
+            chats: Chats::default(),
+        }))
 }
 
 /// No script, style or connection but the page's own, whatever text a bubble holds.
@@ -99,7 +106,10 @@ async fn guarded(mut response: Response) -> Response {
 }
 
 async fn page() -> Response {
-    file("text/html; charset=utf-8", include_str!("../../assets/phone.html"))
+    file(
+        "text/html; charset=utf-8",
+        include_str!("../../assets/phone.html"),
+    )
 }
 
 async fn asset(Path(name): Path<String>) -> Response {
@@ -123,7 +133,16 @@ fn file(kind: &'static str, text: &'static str) -> Response {
 }
 
 async fn setup(State(phone): State<Arc<Phone>>) -> Json<Value> {
-    Json(json!({"bots": phone.world.bot_ids}))
+    let names = phone
+        .world
+        .bot_names
+        .iter()
+        .map(String::as_str)
+        .chain(std::iter::repeat(""));
+    let bots = phone.world.bot_ids.iter().zip(names);
+    let bots =
+        bots.map(|(id, name)| json!({"id": id, "name": if name.is_empty() { id } else { name }}));
+    Json(json!({"bots": bots.collect::<Vec<_>>()}))
 }
 
 /// Why the page's own API says no.
@@ -141,8 +160,12 @@ impl Phone {
         let session = self.world.bot_ids.iter().position(|known| known == bot);
         let session = session.ok_or(Refused(StatusCode::NOT_FOUND, "no such bot"))?;
         let contact = contact.strip_prefix('+').unwrap_or(contact);
-        let contact = Contact::new(contact).map_err(|_| Refused(StatusCode::BAD_REQUEST, "the contact is no phone number"))?;
-        Ok(Conversation { session, contact: contact.as_str().to_owned() })
+        let contact = Contact::new(contact)
+            .map_err(|_| Refused(StatusCode::BAD_REQUEST, "the contact is no phone number"))?;
+        Ok(Conversation {
+            session,
+            contact: contact.as_str().to_owned(),
+        })
     }
 }
 
@@ -166,33 +189,57 @@ async fn write(
     let conversation = phone.conversation(&written.bot, &written.contact)?;
     let length = written.text.chars().count();
     if written.text.trim().is_empty() || length > LONGEST_TEXT {
-        return Err(Refused(StatusCode::BAD_REQUEST, "a bubble holds 1 to 65,536 characters"));
+        return Err(Refused(
+            StatusCode::BAD_REQUEST,
+            "a bubble holds 1 to 65,536 characters",
+        ));
     }
     let id = written.id.unwrap_or_else(new_id);
     MessageId::new(&id).map_err(|_| Refused(StatusCode::BAD_REQUEST, "that is no message id"))?;
-    let bubble = match phone.chats.open(&conversation, Bubble::typed(id, written.text, now_ms())) {
-        Some(bubble) => bubble,
-        None => return Err(Refused(StatusCode::CONFLICT, "this bubble is on its way or has arrived")),
-    };
+    let typed = Bubble::typed(id, written.text, now_ms());
+    let bubble = phone.chats.open(&conversation, typed);
+    let bubble = bubble.ok_or(Refused(
+        StatusCode::CONFLICT,
+        "this bubble is on its way or has arrived",
+    ))?;
     let body = webhook::body(&written.bot, &conversation.contact, &written.name, &bubble);
-    Ok(Json(deliver(phone, written.bot, conversation, bubble.id, body).await))
+    Ok(Json(
+        deliver(phone, written.bot, conversation, bubble.id, body).await,
+    ))
 }
 
 /// Posts the webhook and settles the bubble. In a task of its own: a page that is closed meanwhile must not take back a
 /// message that its customer has sent.
-#[expect(clippy::disallowed_methods, reason = "not on Lambda; the process lives on")]
-async fn deliver(phone: Arc<Phone>, bot: String, conversation: Conversation, id: String, body: Value) -> Bubble {
+#[expect(
+    clippy::disallowed_methods,
+    reason = "not on Lambda; the process lives on"
+)]
+async fn deliver(
+    phone: Arc<Phone>,
+    bot: String,
+    conversation: Conversation,
+    id: String,
+    body: Value,
+) -> Bubble {
     let task = {
         let (phone, conversation, id) = (Arc::clone(&phone), conversation.clone(), id.clone());
         tokio::spawn(async move {
             let (status, answer) = phone.world.deliver.deliver(&bot, body).await;
-            let state = if (200..300).contains(&status) { BubbleState::Accepted } else { BubbleState::Failed };
-            phone.chats.settle(&conversation, &id, state, Some(status), &answer)
+            let state = if (200..300).contains(&status) {
+                BubbleState::Accepted
+            } else {
+                BubbleState::Failed
+            };
+            phone
+                .chats
+                .settle(&conversation, &id, state, Some(status), &answer)
         })
     };
     match task.await {
         Ok(bubble) => bubble,
-        Err(_) => phone.chats.settle(&conversation, &id, BubbleState::Failed, None, ""),
+        Err(_) => phone
+            .chats
+            .settle(&conversation, &id, BubbleState::Failed, None, ""),
     }
 }
 

@@ -11,7 +11,11 @@ const USER_ID: &str = "1";
 
 /// The body for a bubble that `contact` wrote to `bot`. WhatsApp's time is whole seconds; the offset is Jakarta's.
 pub(super) fn body(bot: &str, contact: &str, name: &str, bubble: &Bubble) -> Value {
-    let jid = if contact.contains('@') { contact.to_owned() } else { format!("{contact}@s.whatsapp.net") };
+    let jid = if contact.contains('@') {
+        contact.to_owned()
+    } else {
+        format!("{contact}@s.whatsapp.net")
+    };
     let at = Timestamp::from_second(bubble.at_ms.div_euclid(1_000)).unwrap_or_default();
     let message = json!({"conversation": bubble.text});
     json!({
@@ -52,7 +56,11 @@ mod tests {
     use super::*;
 
     fn bubble() -> Bubble {
-        Bubble::typed("3EB0AA".to_owned(), "jam buka?\n\"besok\" 🙏".to_owned(), 1_763_604_904_987)
+        Bubble::typed(
+            "3EB0AA".to_owned(),
+            "jam buka?\n\"besok\" 🙏".to_owned(),
+            1_763_604_904_987,
+        )
     }
 
     #[test]
@@ -67,7 +75,10 @@ mod tests {
         assert_eq!(info["PushName"], "Rina");
         assert_eq!(info["Timestamp"], "2025-11-20T09:15:04+07:00");
         assert_eq!(info["IsFromMe"], false);
-        assert_eq!(body["event"]["Message"]["conversation"], "jam buka?\n\"besok\" 🙏");
+        assert_eq!(
+            body["event"]["Message"]["conversation"],
+            "jam buka?\n\"besok\" 🙏"
+        );
     }
 
     #[test]
