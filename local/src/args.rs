@@ -26,7 +26,12 @@ pub struct Args {
     #[arg(long, value_name = "URL")]
     pub functions: Option<String>,
     /// Where the data is kept between runs
-    #[arg(long, default_value = ".clivy", value_name = "DIR", conflicts_with = "ephemeral")]
+    #[arg(
+        long,
+        default_value = ".clivy",
+        value_name = "DIR",
+        conflicts_with = "ephemeral"
+    )]
     pub data: PathBuf,
     /// Keep nothing: all data is in memory
     #[arg(long)]
@@ -53,7 +58,8 @@ impl Args {
             Some(file) => {
                 let text = std::fs::read_to_string(file)
                     .with_context(|| format!("{} could not be read", file.display()))?;
-                parse_bots(&text).with_context(|| format!("{} is not a list of bots", file.display()))
+                parse_bots(&text)
+                    .with_context(|| format!("{} is not a list of bots", file.display()))
             }
         }
     }
@@ -74,13 +80,18 @@ pub fn parse_bots(text: &str) -> anyhow::Result<Vec<Bot>> {
     anyhow::ensure!(!bots.is_empty(), "there is no [[bot]] in it");
     for (index, bot) in bots.iter().enumerate() {
         let gateway = &bot.gateway;
-        let twin = bots.iter().take(index).any(|other| other.bot_id == bot.bot_id);
+        let twin = bots
+            .iter()
+            .take(index)
+            .any(|other| other.bot_id == bot.bot_id);
         anyhow::ensure!(!twin, "two bots have the id {:?}", bot.bot_id.as_str());
         for (name, secret) in [
             ("hmac_key", &gateway.hmac_key),
             ("secret_path", &gateway.secret_path),
         ] {
-            let empty = secret.as_ref().is_some_and(|secret| secret.trim().is_empty());
+            let empty = secret
+                .as_ref()
+                .is_some_and(|secret| secret.trim().is_empty());
             anyhow::ensure!(!empty, "bot {:?}: {name} is empty", bot.bot_id.as_str());
         }
     }

@@ -121,7 +121,9 @@ impl Engines {
             headers: HeaderMap,
             body: Bytes,
         ) -> impl IntoResponse {
-            let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok());
+            let target = headers
+                .get("x-amz-target")
+                .and_then(|value| value.to_str().ok());
             let call = Call {
                 target: target.unwrap_or_default().to_owned(),
                 body,

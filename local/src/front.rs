@@ -118,7 +118,12 @@ async fn webhook(State(at): State<WebhookAt>, request: Request) -> Response {
             .map(|body| Body::from(into_bytes(body)));
     };
     let answer = at
-        .call(parts.method, parts.uri.path(), parts.headers, body.to_bytes())
+        .call(
+            parts.method,
+            parts.uri.path(),
+            parts.headers,
+            body.to_bytes(),
+        )
         .await;
     answer.map(Body::from).into_response()
 }

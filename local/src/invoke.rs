@@ -64,7 +64,11 @@ impl Remote {
     ///
     /// # Errors
     /// It cannot be reached, or it failed.
-    pub async fn call(&self, function: &str, event: &impl serde::Serialize) -> Result<Bytes, InvokeError> {
+    pub async fn call(
+        &self,
+        function: &str,
+        event: &impl serde::Serialize,
+    ) -> Result<Bytes, InvokeError> {
         let failed = |what: &str| InvokeError::new(format!("{function}: {what}"));
         let body = serde_json::to_vec(event).map_err(|_| failed("the event is not JSON"))?;
         let request = http::Request::post(format!(

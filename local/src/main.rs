@@ -8,6 +8,7 @@ use clivy::{aws, telemetry};
 use local::args::Args;
 use local::run::Run;
 use local::steps::Steps;
+use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -22,11 +23,12 @@ async fn main() -> anyhow::Result<()> {
     let lines = tracing_subscriber::fmt::layer()
         .with_target(false)
         .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
+        .with_writer(std::io::stderr)
+        .with_filter(telemetry::filter(&level));
     tracing_subscriber::registry()
-        .with(telemetry::filter(&level))
         .with(lines)
-        .with(steps.layer())
+        // The phone page shows every step, however quiet the terminal is.
+        .with(steps.layer().with_filter(telemetry::filter("info")))
         .init();
     let run = Run::open(&args, settings, steps).await?;
     println!("{}", run.greeting());

@@ -205,13 +205,20 @@ impl Run {
         let phone = phone::router(PhoneState {
             steps: self.steps.clone(),
             gateway: self.gateway.clone(),
-            bot_ids: self.bots.iter().map(|bot| bot.bot_id.as_str().to_owned()).collect(),
+            bot_ids: self
+                .bots
+                .iter()
+                .map(|bot| bot.bot_id.as_str().to_owned())
+                .collect(),
+            bot_names: self.bots.iter().map(|bot| bot.name.clone()).collect(),
             deliver: Arc::new(Hooks {
                 at: at.clone(),
                 bots: self.bots.clone(),
             }),
             status: Arc::new(move || status(&sqs)),
-            conversation_of: Arc::new(move |bot, contact| conversation_of(&pseudonyms, bot, contact)),
+            conversation_of: Arc::new(move |bot, contact| {
+                conversation_of(&pseudonyms, bot, contact)
+            }),
         });
         let mut router = front::router(at)
             .merge(phone)
@@ -228,7 +235,11 @@ impl Run {
         const HOUR: Duration = Duration::from_secs(3600);
         let sweep = || async {
             let done = match &self.remote {
-                Some(remote) => remote.call("sweeper", &json!({})).await.map(|_| ()).map_err(anyhow::Error::from),
+                Some(remote) => remote
+                    .call("sweeper", &json!({}))
+                    .await
+                    .map(|_| ())
+                    .map_err(anyhow::Error::from),
                 None => {
                     let deadline = self.world.clock.now().plus_ms(50_000);
                     let swept = self.world.sweeper.sweep(deadline).await;
@@ -243,8 +254,18 @@ impl Run {
         };
         let check = || async {
             let done = match &self.remote {
-                Some(remote) => remote.call("credits", &json!({})).await.map(|_| ()).map_err(anyhow::Error::from),
-                None => self.world.credits.check().await.map(|_| ()).map_err(anyhow::Error::from),
+                Some(remote) => remote
+                    .call("credits", &json!({}))
+                    .await
+                    .map(|_| ())
+                    .map_err(anyhow::Error::from),
+                None => self
+                    .world
+                    .credits
+                    .check()
+                    .await
+                    .map(|_| ())
+                    .map_err(anyhow::Error::from),
             };
             if let Err(error) = done {
                 tracing::error!(%error, "the credits could not be read");
@@ -285,10 +306,17 @@ fn settings_of(
     if !settings.contains_key("PSEUDONYM_KEY") {
         settings.insert("PSEUDONYM_KEY".to_owned(), data.pseudonym_key()?);
     }
-    let given = |name: &str| settings.get(name).is_some_and(|value| !value.trim().is_empty());
+    let given = |name: &str| {
+        settings
+            .get(name)
+            .is_some_and(|value| !value.trim().is_empty())
+    };
     let demo = !given("OPENROUTER_API_KEY") && !given("OPENROUTER_BASE_URL");
     if demo {
-        settings.insert("OPENROUTER_BASE_URL".to_owned(), format!("{base_url}{MODEL_PATH}"));
+        settings.insert(
+            "OPENROUTER_BASE_URL".to_owned(),
+            format!("{base_url}{MODEL_PATH}"),
+        );
     }
     if !given_key(&settings) {
         settings.insert("OPENROUTER_API_KEY".to_owned(), "demo".to_owned());
@@ -332,11 +360,7 @@ fn status(sqs: &crate::sqs::Sqs) -> serde_json::Value {
     json!({"queue": queue, "dlq": count(DLQ)})
 }
 
-fn conversation_of(
-    pseudonyms: &clivy::pseudonym::Pseudonyms,
-    bot: &str,
-    contact: &str,
-) -> String {
+fn conversation_of(pseudonyms: &clivy::pseudonym::Pseudonyms, bot: &str, contact: &str) -> String {
     use clivy::conversation::ids::{BotId, Contact, ConversationId};
     match (BotId::new(bot), Contact::new(contact)) {
         (Ok(bot_id), Ok(contact)) => pseudonyms.conversation(&ConversationId { bot_id, contact }),

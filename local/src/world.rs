@@ -105,7 +105,9 @@ pub fn memory() -> anyhow::Result<Database> {
 /// The file cannot be opened.
 pub fn on_disk(folder: &Path) -> anyhow::Result<Database> {
     let file = folder.join("dynamodb.sqlite");
-    let path = file.to_str().context("the data folder's name is not UTF-8")?;
+    let path = file
+        .to_str()
+        .context("the data folder's name is not UTF-8")?;
     Database::new(path).with_context(|| format!("{path} could not be opened"))
 }
 
@@ -125,7 +127,11 @@ impl World {
         };
         let reader = || Reader::new(settings(&engines.sqs, &parts.settings));
         let functions = Wire::new(engines.clone(), parts.intercept);
-        let webhook = webhook(&functions, &clock, webhook::settings::Settings::read(reader())?)?;
+        let webhook = webhook(
+            &functions,
+            &clock,
+            webhook::settings::Settings::read(reader())?,
+        )?;
         let worker = Worker::new(
             dynamodb(&functions),
             sqs_client(&functions),
@@ -133,7 +139,11 @@ impl World {
             Arc::clone(&clock),
             worker::settings::Settings::read(reader())?,
         )?;
-        let sweeper = sweeper(&functions, &clock, sweeper::settings::Settings::read(reader())?)?;
+        let sweeper = sweeper(
+            &functions,
+            &clock,
+            sweeper::settings::Settings::read(reader())?,
+        )?;
         let credits = credits(&parts.http, credits::settings::Settings::read(reader())?);
         let direct = Wire::new(engines.clone(), Arc::new(crate::engines::Through));
         let client = dynamodb(&direct);
@@ -178,7 +188,10 @@ impl World {
 
     /// The worker in this process, as the mapping invokes it.
     pub fn in_process(&self) -> Arc<dyn Invoke> {
-        Arc::new(InProcess::new(Arc::clone(&self.worker), Arc::clone(&self.clock)))
+        Arc::new(InProcess::new(
+            Arc::clone(&self.worker),
+            Arc::clone(&self.clock),
+        ))
     }
 
     /// After a start: nobody else works on this data, so claims of a process that is gone end now, and every
@@ -275,9 +288,17 @@ fn webhook(
     settings: webhook::settings::Settings,
 ) -> anyhow::Result<Webhook> {
     let pseudonyms = Pseudonyms::new(&settings.pseudonym_key)?;
-    let table = Table::new(dynamodb(wire), settings.stores.table_name, settings.retention_days);
+    let table = Table::new(
+        dynamodb(wire),
+        settings.stores.table_name,
+        settings.retention_days,
+    );
     Ok(Webhook {
-        queue: Queue::new(sqs_client(wire), settings.stores.queue_url, pseudonyms.clone()),
+        queue: Queue::new(
+            sqs_client(wire),
+            settings.stores.queue_url,
+            pseudonyms.clone(),
+        ),
         bots: Bots::new(table.clone(), Arc::clone(clock), settings.bot_cache),
         table,
         clock: Arc::clone(clock),
@@ -296,7 +317,11 @@ fn sweeper(
     let pseudonyms = Pseudonyms::new(&settings.pseudonym_key)?;
     Ok(Sweeper {
         table: Table::new(dynamodb(wire), settings.stores.table_name, 90),
-        queue: Queue::new(sqs_client(wire), settings.stores.queue_url, pseudonyms.clone()),
+        queue: Queue::new(
+            sqs_client(wire),
+            settings.stores.queue_url,
+            pseudonyms.clone(),
+        ),
         clock: Arc::clone(clock),
         pseudonyms,
         patience_ms: settings.patience_ms,

@@ -49,15 +49,25 @@ impl Pseudonyms {
     /// The conversation's name in logs: 16 hex digits.
     #[must_use]
     pub fn conversation(&self, id: &ConversationId) -> String {
-        let name = format!("conversation|{}|{}", id.bot_id.as_str(), id.contact.as_str());
-        hex(&mac(&self.hash_key, name.as_bytes())).chars().take(16).collect()
+        let name = format!(
+            "conversation|{}|{}",
+            id.bot_id.as_str(),
+            id.contact.as_str()
+        );
+        hex(&mac(&self.hash_key, name.as_bytes()))
+            .chars()
+            .take(16)
+            .collect()
     }
 
     /// The customer's name towards the model's provider: 32 hex digits, different for every bot.
     #[must_use]
     pub fn user(&self, id: &ConversationId) -> String {
         let name = format!("user|{}|{}", id.bot_id.as_str(), id.contact.as_str());
-        hex(&mac(&self.hash_key, name.as_bytes())).chars().take(32).collect()
+        hex(&mac(&self.hash_key, name.as_bytes()))
+            .chars()
+            .take(32)
+            .collect()
     }
 
     /// The contact as a trigger carries it: sealed for this bot, so that a dead letter shows no phone
@@ -109,7 +119,10 @@ fn mac(key: &[u8; 32], text: &[u8]) -> Vec<u8> {
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits: Vec<u32> = text.chars().map(|c| c.to_digit(16)).collect::<Option<_>>()?;
+    let digits: Vec<u32> = text
+        .chars()
+        .map(|c| c.to_digit(16))
+        .collect::<Option<_>>()?;
     digits
         .chunks(2)
         .map(|pair| match pair {

@@ -250,13 +250,27 @@ mod tests {
 
     #[test]
     fn what_is_no_trigger_is_refused_with_a_reason_that_quotes_nothing() {
-        let newer = queue().write(&trigger()).unwrap().replace("\"v\":1", "\"v\":2");
+        let newer = queue()
+            .write(&trigger())
+            .unwrap()
+            .replace("\"v\":1", "\"v\":2");
         assert_eq!(queue().read(&newer), Err(BadTrigger::Version(2)));
-        for body in ["", "null", "{}", "[1]", "{\"v\":1}", "{\"v\":\"1\"}", "Halo kak 6281"] {
+        for body in [
+            "",
+            "null",
+            "{}",
+            "[1]",
+            "{\"v\":1}",
+            "{\"v\":\"1\"}",
+            "Halo kak 6281",
+        ] {
             let error = queue().read(body).unwrap_err();
             assert!(!error.to_string().contains("6281"));
         }
-        let foreign = queue().write(&trigger()).unwrap().replace("toko kopi", "toko teh");
+        let foreign = queue()
+            .write(&trigger())
+            .unwrap()
+            .replace("toko kopi", "toko teh");
         assert_eq!(queue().read(&foreign), Err(BadTrigger::Field("contact")));
     }
 

@@ -182,20 +182,18 @@ impl Outside {
 
     async fn text(&self, body: &Value) -> Result<Response<Bytes>, HttpError> {
         let field = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
-        let mut state = self.state();
-        let step = state.gateway_script.pop_front().unwrap_or(Gateway::Sends);
+        let scripted = self.state().gateway_script.pop_front();
+        let step = scripted.unwrap_or(Gateway::Sends);
         if step == Gateway::Refuses {
             return Err(HttpError::Connect);
         }
-        let delivered = !matches!(step, Gateway::Http(_));
-        state.sends.push(Send {
+        self.state().sends.push(Send {
             phone: field("Phone"),
             id: field("Id"),
             text: field("Body"),
             at: self.started.elapsed(),
-            delivered,
+            delivered: !matches!(step, Gateway::Http(_)),
         });
-        drop(state);
         match step {
             Gateway::SendsAndBreaks => Err(HttpError::Broken),
             Gateway::SendsAndHangs => std::future::pending().await,
@@ -225,7 +223,10 @@ impl Outside {
                 if hangs {
                     std::future::pending::<()>().await;
                 }
-                Ok(answer(200, &json!({"code": 200, "success": true, "data": {}})))
+                Ok(answer(
+                    200,
+                    &json!({"code": 200, "success": true, "data": {}}),
+                ))
             }
         }
     }
@@ -242,7 +243,11 @@ impl Http for Outside {
             let body = serde_json::from_slice(request.body()).unwrap_or(Value::Null);
             // "typing…" and read ticks are best effort: no effect that a crash could split.
             let counts = path.ends_with("/chat/send/text") || path.ends_with("/chat/completions");
-            let fault = if counts { self.faults.count(&path) } else { None };
+            let fault = if counts {
+                self.faults.count(&path)
+            } else {
+                None
+            };
             let call = async {
                 match fault {
                     Some(Fault::Crash(When::Before)) => self.faults.die().await,
@@ -266,7 +271,10 @@ impl Http for Outside {
 /// The last user message of a request to the model.
 pub fn last_user(body: &Value) -> String {
     let messages = body["messages"].as_array().cloned().unwrap_or_default();
-    let last = messages.iter().rev().find(|message| message["role"] == "user");
+    let last = messages
+        .iter()
+        .rev()
+        .find(|message| message["role"] == "user");
     last.and_then(|message| message["content"].as_str())
         .unwrap_or_default()
         .to_owned()

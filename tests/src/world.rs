@@ -80,7 +80,10 @@ impl TestWorld {
             faults: Arc::clone(&self.faults),
         });
         let mapping = self.world.mapping(invoke);
-        #[expect(clippy::disallowed_methods, reason = "the mapping runs beside the test")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the mapping runs beside the test"
+        )]
         tokio::spawn(mapping.run(std::future::pending()));
     }
 
@@ -198,7 +201,11 @@ impl TestWorld {
 
     /// Nothing is queued, claimed, pending or owed, and no id went out with two texts.
     pub async fn assert_quiet(&self) {
-        assert_eq!(self.outside.ids_with_two_texts(), Vec::<String>::new(), "I5");
+        assert_eq!(
+            self.outside.ids_with_two_texts(),
+            Vec::<String>::new(),
+            "I5"
+        );
         let items = self
             .dynamodb("Scan", serde_json::json!({"TableName": "clivy"}))
             .await;

@@ -24,7 +24,10 @@ async fn three_bubbles_are_asked_once_answered_once_and_kept_in_order() {
         let body = bubble("demo", RINA, &format!("B{n}"), n as i64, text);
         let (status, answer) = world.post(&body).await;
         assert_eq!(status, 200);
-        assert_eq!(answer, json!({"status": "queued", "message_id": format!("B{n}")}));
+        assert_eq!(
+            answer,
+            json!({"status": "queued", "message_id": format!("B{n}")})
+        );
         sleep_ms(900).await;
     }
     world.settle().await;
@@ -38,7 +41,10 @@ async fn three_bubbles_are_asked_once_answered_once_and_kept_in_order() {
     assert_eq!(sends[0].id, id.reply_id(1).as_str());
 
     let history = world.history("demo", RINA).await;
-    let texts: Vec<_> = history.iter().map(|m| (m.author, m.content.text.as_str())).collect();
+    let texts: Vec<_> = history
+        .iter()
+        .map(|m| (m.author, m.content.text.as_str()))
+        .collect();
     assert_eq!(
         texts,
         [
@@ -76,7 +82,13 @@ async fn a_steady_typist_is_answered_after_the_maximum_wait() {
     let world = TestWorld::new(&[bot("demo")]).await;
     world.start();
     for n in 0..20 {
-        let body = bubble("demo", RINA, &format!("B{n:02}"), n * 2, &format!("kata {n}"));
+        let body = bubble(
+            "demo",
+            RINA,
+            &format!("B{n:02}"),
+            n * 2,
+            &format!("kata {n}"),
+        );
         world.post(&body).await;
         sleep_ms(2_000).await;
     }
@@ -89,7 +101,11 @@ async fn a_steady_typist_is_answered_after_the_maximum_wait() {
     let asked = world.outside.questions().join("\n");
     for n in 0..20 {
         let word = format!("kata {n}");
-        assert_eq!(asked.lines().filter(|line| *line == word).count(), 1, "{word}");
+        assert_eq!(
+            asked.lines().filter(|line| *line == word).count(),
+            1,
+            "{word}"
+        );
     }
     world.assert_quiet().await;
 }
@@ -119,7 +135,9 @@ async fn a_message_that_arrives_during_the_reply_gets_its_own_reply() {
     world.post(&bubble("demo", RINA, "A", 0, "Halo")).await;
     sleep_ms(6_000).await;
     assert_eq!(world.outside.asked().len(), 1, "the model is being asked");
-    world.post(&bubble("demo", RINA, "B", 6, "masih buka?")).await;
+    world
+        .post(&bubble("demo", RINA, "B", 6, "masih buka?"))
+        .await;
     world.settle().await;
 
     assert_eq!(world.outside.questions(), ["Halo", "masih buka?"]);
@@ -128,15 +146,26 @@ async fn a_message_that_arrives_during_the_reply_gets_its_own_reply() {
     assert_eq!(sends[0].text, "Jawaban pertama");
     assert_ne!(sends[0].id, sends[1].id);
     // The second question was asked right after the first reply: its silence had passed long ago.
-    assert!(sends[1].at - sends[0].at < Duration::from_secs(3), "{sends:?}");
+    assert!(
+        sends[1].at - sends[0].at < Duration::from_secs(3),
+        "{sends:?}"
+    );
     // And it knew the first answer.
     let second = &world.outside.asked()[1];
-    let roles: Vec<_> = second["messages"].as_array().unwrap().iter().skip(1)
+    let roles: Vec<_> = second["messages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .skip(1)
         .map(|m| (m["role"].as_str().unwrap(), m["content"].as_str().unwrap()))
         .collect();
     assert_eq!(
         roles,
-        [("user", "Halo"), ("assistant", "Jawaban pertama"), ("user", "masih buka?")]
+        [
+            ("user", "Halo"),
+            ("assistant", "Jawaban pertama"),
+            ("user", "masih buka?")
+        ]
     );
     world.assert_quiet().await;
 }
@@ -155,7 +184,10 @@ async fn a_bubble_that_arrives_just_before_the_reply_still_gets_its_silence() {
     world.settle().await;
     let sends = world.outside.sends();
     assert_eq!(sends.len(), 2);
-    assert!(sends[1].at >= Duration::from_millis(7_500 + 3_000 + 800), "I6: {sends:?}");
+    assert!(
+        sends[1].at >= Duration::from_millis(7_500 + 3_000 + 800),
+        "I6: {sends:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -171,7 +203,10 @@ async fn two_contacts_share_nothing() {
     }
     for body in world.outside.asked() {
         let whole = body["messages"].to_string();
-        assert!(!(whole.contains("Rina") && whole.contains("Budi")), "I12: {whole}");
+        assert!(
+            !(whole.contains("Rina") && whole.contains("Budi")),
+            "I12: {whole}"
+        );
     }
     assert_eq!(world.outside.sends().len(), 4);
     for send in world.outside.sends() {
@@ -186,7 +221,13 @@ async fn one_contact_of_two_bots_has_two_conversations() {
     world.start();
     for round in 0..2 {
         for name in ["kopi", "teh"] {
-            let body = bubble(name, RINA, &format!("SAME-{round}"), round * 30, &format!("mau {name}"));
+            let body = bubble(
+                name,
+                RINA,
+                &format!("SAME-{round}"),
+                round * 30,
+                &format!("mau {name}"),
+            );
             assert_eq!(world.post(&body).await.1["status"], "queued");
         }
         world.settle().await;
@@ -194,12 +235,23 @@ async fn one_contact_of_two_bots_has_two_conversations() {
     assert_eq!(world.outside.sends().len(), 4);
     for body in world.outside.asked() {
         let whole = body["messages"].to_string();
-        assert!(!(whole.contains("mau kopi") && whole.contains("mau teh")), "I12: {whole}");
+        assert!(
+            !(whole.contains("mau kopi") && whole.contains("mau teh")),
+            "I12: {whole}"
+        );
         assert!(!(whole.contains("melayani kopi") && whole.contains("mau teh")));
     }
     assert_eq!(world.history("kopi", RINA).await.len(), 4);
-    let users: Vec<_> = world.outside.asked().iter().map(|b| b["user"].clone()).collect();
-    assert_ne!(users[0], users[1], "the provider cannot tell that it is one person");
+    let users: Vec<_> = world
+        .outside
+        .asked()
+        .iter()
+        .map(|b| b["user"].clone())
+        .collect();
+    assert_ne!(
+        users[0], users[1],
+        "the provider cannot tell that it is one person"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -210,7 +262,10 @@ async fn the_same_webhook_five_times_at_once_is_one_message_and_one_reply() {
     let posts = (0..5).map(|_| world.post(&body));
     let answers = futures_util::future::join_all(posts).await;
     let count = |word: &str| answers.iter().filter(|(_, a)| a["status"] == word).count();
-    assert!(answers.iter().all(|(status, _)| *status == 200), "{answers:?}");
+    assert!(
+        answers.iter().all(|(status, _)| *status == 200),
+        "{answers:?}"
+    );
     assert_eq!((count("queued"), count("duplicate")), (1, 4), "{answers:?}");
     world.settle().await;
     assert_eq!(world.outside.questions(), ["Halo"]);
@@ -247,11 +302,18 @@ async fn one_record_delivered_twice_at_once_is_one_reply() {
     let world = TestWorld::new(&[bot("demo")]).await;
     world.post(&bubble("demo", RINA, "A", 0, "Halo")).await;
     // Two workers get the same body at the same moment, as a standard queue may deliver it.
-    let body = world.world.engines.sqs.peek(local::world::QUEUE)[0].body.clone();
+    let body = world.world.engines.sqs.peek(local::world::QUEUE)[0]
+        .body
+        .clone();
     sleep_ms(3_100).await;
     for _ in 0..3 {
         let send = json!({"QueueUrl": world.world.engines.sqs.queue_url(local::world::QUEUE), "MessageBody": body});
-        let answer = world.world.engines.sqs.call("SendMessage", send.to_string().as_bytes()).await;
+        let answer = world
+            .world
+            .engines
+            .sqs
+            .call("SendMessage", send.to_string().as_bytes())
+            .await;
         assert_eq!(answer.status, 200);
     }
     world.start();
@@ -269,16 +331,26 @@ async fn five_hundred_bubbles_of_fifty_contacts_are_fifty_replies() {
     for contact in 0..50 {
         for n in 0..10 {
             let phone = format!("62811{contact:06}");
-            let body = bubble("demo", &phone, &format!("{contact}-{n}"), n, &format!("{contact}/{n}."));
-            posts.push(async {
-                let body = body;
+            let body = bubble(
+                "demo",
+                &phone,
+                &format!("{contact}-{n}"),
+                n,
+                &format!("{contact}/{n}."),
+            );
+            let world = &world;
+            posts.push(async move {
                 sleep_ms(n as u64 * 200).await;
                 world.post(&body).await
             });
         }
     }
     let answers = futures_util::future::join_all(posts).await;
-    assert!(answers.iter().all(|(status, a)| *status == 200 && a["status"] == "queued"));
+    assert!(
+        answers
+            .iter()
+            .all(|(status, a)| *status == 200 && a["status"] == "queued")
+    );
     world.settle().await;
 
     let asked = world.outside.questions().join("\n");
@@ -296,14 +368,19 @@ async fn five_hundred_bubbles_of_fifty_contacts_are_fifty_replies() {
 async fn a_late_message_of_an_old_time_is_answered_not_dropped() {
     let world = TestWorld::new(&[bot("demo")]).await;
     world.start();
-    world.post(&bubble("demo", RINA, "NEW", 3_000, "baru")).await;
+    world
+        .post(&bubble("demo", RINA, "NEW", 3_000, "baru"))
+        .await;
     world.settle().await;
     // A gateway's backlog: older than everything that has been answered.
     world.post(&bubble("demo", RINA, "OLD", 10, "lama")).await;
     world.settle().await;
     assert_eq!(world.outside.questions(), ["baru", "lama"]);
     let history = world.history("demo", RINA).await;
-    assert_eq!(history[0].content.text, "lama", "in order of the platform's time");
+    assert_eq!(
+        history[0].content.text, "lama",
+        "in order of the platform's time"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -328,11 +405,16 @@ async fn typing_and_read_ticks_frame_the_reply_and_never_hold_it_up() {
     world.post(&bubble("demo", RINA, "A", 0, "Halo")).await;
     world.settle().await;
     let others = world.outside.others();
-    let states: Vec<_> = others.iter().filter(|(path, _)| path == "/chat/presence")
+    let states: Vec<_> = others
+        .iter()
+        .filter(|(path, _)| path == "/chat/presence")
         .map(|(_, body)| body["State"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(states, ["composing", "paused"]);
-    let read = others.iter().find(|(path, _)| path == "/chat/markread").unwrap();
+    let read = others
+        .iter()
+        .find(|(path, _)| path == "/chat/markread")
+        .unwrap();
     assert_eq!(read.1["Id"], json!(["A"]));
     let usual = world.outside.sends()[0].at;
 
@@ -350,13 +432,24 @@ async fn usage_is_counted_once_per_reply() {
     let world = TestWorld::new(&[bot("demo")]).await;
     world.start();
     for n in 0..3 {
-        world.post(&bubble("demo", RINA, &format!("B{n}"), n * 60, "Halo")).await;
+        world
+            .post(&bubble("demo", RINA, &format!("B{n}"), n * 60, "Halo"))
+            .await;
         world.settle().await;
     }
     let items = world.dynamodb("Scan", json!({"TableName": "clivy"})).await;
-    let usage: Vec<_> = items["Items"].as_array().unwrap().iter()
-        .filter(|item| item["pk"]["S"] == "U#demo#202511").collect();
-    let total = |name: &str| usage.iter().map(|item| item[name]["N"].as_str().unwrap().parse::<f64>().unwrap()).sum::<f64>();
+    let usage: Vec<_> = items["Items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|item| item["pk"]["S"] == "U#demo#202511")
+        .collect();
+    let total = |name: &str| {
+        usage
+            .iter()
+            .map(|item| item[name]["N"].as_str().unwrap().parse::<f64>().unwrap())
+            .sum::<f64>()
+    };
     assert_eq!(total("turns"), 3.0);
     assert_eq!(total("answered"), 3.0);
     assert_eq!(total("messages"), 3.0);

@@ -22,5 +22,7 @@ async fn main() -> anyhow::Result<()> {
         let credits = Arc::clone(&credits);
         async move { credits.check().await }
     });
-    lambda_runtime::run(handler).await.map_err(anyhow::Error::from_boxed)
+    lambda_runtime::run(handler)
+        .await
+        .map_err(anyhow::Error::from_boxed)
 }

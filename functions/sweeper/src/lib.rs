@@ -59,7 +59,11 @@ impl Sweeper {
     #[must_use]
     pub fn trusted(&self, deadline: EpochMs) -> EpochMs {
         let now = self.clock.now();
-        if deadline > now { deadline } else { now.plus_ms(TIMEOUT_MS) }
+        if deadline > now {
+            deadline
+        } else {
+            now.plus_ms(TIMEOUT_MS)
+        }
     }
 
     /// One run, until everything has been looked at or the deadline is near.
@@ -112,7 +116,12 @@ impl Sweeper {
             Ok(true) => {
                 swept.hits += 1;
                 let owed_ms = self.clock.now().since_ms(owed.since);
-                tracing::warn!(step = "swept", conversation, owed_ms, "an answer was owed for too long");
+                tracing::warn!(
+                    step = "swept",
+                    conversation,
+                    owed_ms,
+                    "an answer was owed for too long"
+                );
             }
             // Answered since the index was written.
             Ok(false) => {}
@@ -127,10 +136,8 @@ impl Sweeper {
         let Some(head) = self.table.head(&owed.id).await? else {
             return Ok(false);
         };
-        let (Some(key), true) = (
-            head.last_key,
-            !head.pend.is_empty() || head.claim.is_some(),
-        ) else {
+        let (Some(key), true) = (head.last_key, !head.pend.is_empty() || head.claim.is_some())
+        else {
             return Ok(false);
         };
         let trigger = Trigger {

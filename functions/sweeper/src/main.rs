@@ -17,7 +17,11 @@ async fn main() -> anyhow::Result<()> {
     let pseudonyms = Pseudonyms::new(&settings.pseudonym_key)?;
     let sqs = aws_sdk_sqs::Client::new(&sdk);
     let sweeper = Arc::new(Sweeper {
-        table: Table::new(aws_sdk_dynamodb::Client::new(&sdk), settings.stores.table_name, 0),
+        table: Table::new(
+            aws_sdk_dynamodb::Client::new(&sdk),
+            settings.stores.table_name,
+            0,
+        ),
         queue: Queue::new(sqs, settings.stores.queue_url, pseudonyms.clone()),
         clock: Arc::new(SystemClock),
         pseudonyms,
@@ -28,5 +32,7 @@ async fn main() -> anyhow::Result<()> {
         let deadline = EpochMs(i64::try_from(event.context.deadline).unwrap_or_default());
         async move { sweeper.sweep(sweeper.trusted(deadline)).await }
     });
-    lambda_runtime::run(handler).await.map_err(anyhow::Error::from_boxed)
+    lambda_runtime::run(handler)
+        .await
+        .map_err(anyhow::Error::from_boxed)
 }

@@ -29,8 +29,8 @@ impl Settings {
 
     /// Reads them, leaving the faults in the reader.
     pub fn from(reader: &mut Reader) -> Self {
-        let longest_wait = config::debounce_max_wait_seconds(reader)
-            .max(config::worker_timeout_seconds(reader));
+        let longest_wait =
+            config::debounce_max_wait_seconds(reader).max(config::worker_timeout_seconds(reader));
         let grace = reader.number("SWEEPER_GRACE_SECONDS", 30, 0..=3_600);
         Self {
             stores: Stores::read(reader),

@@ -120,23 +120,28 @@ async fn store_person(
     }
     let timed = incoming.platform_at.is_some();
     let message = message(incoming, Author::Person, received_at);
-    webhook.table.store_own(id, &message, timed).await.map(|_| ())
+    webhook
+        .table
+        .store_own(id, &message, timed)
+        .await
+        .map(|_| ())
 }
 
 /// An edit changes the message it is about; it is nobody's turn.
-async fn edited(
-    webhook: &Webhook,
-    bot: &Arc<Bot>,
-    edit: Edit,
-    received_at: EpochMs,
-) -> Answer {
+async fn edited(webhook: &Webhook, bot: &Arc<Bot>, edit: Edit, received_at: EpochMs) -> Answer {
     let id = ConversationId {
         bot_id: bot.bot_id.clone(),
         contact: edit.contact,
     };
     let done = webhook
         .table
-        .edit(&id, &edit.original, !edit.own, &edit.content.text, received_at)
+        .edit(
+            &id,
+            &edit.original,
+            !edit.own,
+            &edit.content.text,
+            received_at,
+        )
         .await;
     match done {
         Ok(()) => ignored(webhook, bot, Some(&id), Ignored::Protocol),

@@ -145,7 +145,10 @@ mod tests {
         assert_eq!(secret_segment("/webhook/ai"), Ok(None));
         assert_eq!(secret_segment("/webhook/ai/"), Ok(None));
         assert_eq!(secret_segment("/webhook/ai/s3cret"), Ok(Some("s3cret")));
-        assert_eq!(secret_segment("/prod/webhook/ai/s3cret"), Ok(Some("s3cret")));
+        assert_eq!(
+            secret_segment("/prod/webhook/ai/s3cret"),
+            Ok(Some("s3cret"))
+        );
         for path in ["/", "/webhook", "/webhook/aix", "/webhook/ai/a/b"] {
             assert_eq!(secret_segment(path), Err(Answer::UnknownPath), "{path}");
         }

@@ -54,7 +54,9 @@ impl Answer {
             Self::Duplicate => json!({"status": "duplicate"}),
             Self::Ignored(reason) => json!({"status": "ignored", "reason": reason.as_str()}),
             Self::BadRequest(what) => json!({"error": what}),
-            Self::Unauthorized => json!({"error": "the signature or the secret path is wrong or missing"}),
+            Self::Unauthorized => {
+                json!({"error": "the signature or the secret path is wrong or missing"})
+            }
             Self::UnknownBot => json!({"error": "no bot has this instanceName or token"}),
             Self::UnknownPath => json!({"error": "there is nothing at this path"}),
             Self::WrongMethod => json!({"error": "only POST is answered here"}),
@@ -67,8 +69,8 @@ impl Answer {
     #[must_use]
     pub fn into_response(self) -> Response<Body> {
         let mut response = Response::new(Body::Text(self.body().to_string()));
-        *response.status_mut() =
-            http::StatusCode::from_u16(self.status()).unwrap_or(http::StatusCode::SERVICE_UNAVAILABLE);
+        *response.status_mut() = http::StatusCode::from_u16(self.status())
+            .unwrap_or(http::StatusCode::SERVICE_UNAVAILABLE);
         response.headers_mut().insert(
             http::header::CONTENT_TYPE,
             http::HeaderValue::from_static("application/json"),

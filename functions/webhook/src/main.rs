@@ -15,7 +15,11 @@ async fn main() -> anyhow::Result<()> {
     let clock = Arc::new(SystemClock);
     let pseudonyms = Pseudonyms::new(&settings.pseudonym_key)?;
     let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
-    let table = Table::new(dynamodb, settings.stores.table_name, settings.retention_days);
+    let table = Table::new(
+        dynamodb,
+        settings.stores.table_name,
+        settings.retention_days,
+    );
     let sqs = aws_sdk_sqs::Client::new(&sdk);
     let webhook = Arc::new(Webhook {
         queue: Queue::new(sqs, settings.stores.queue_url, pseudonyms.clone()),
@@ -32,5 +36,7 @@ async fn main() -> anyhow::Result<()> {
         let webhook = Arc::clone(&webhook);
         async move { Ok::<_, std::convert::Infallible>(webhook.handle(request).await) }
     });
-    lambda_http::run(handler).await.map_err(anyhow::Error::from_boxed)
+    lambda_http::run(handler)
+        .await
+        .map_err(anyhow::Error::from_boxed)
 }

@@ -66,12 +66,7 @@ pub async fn fallback(
 }
 
 /// K4. What HEAD holds afterwards is what is sent, whoever wrote it.
-async fn draft(
-    job: &Job<'_>,
-    held: &Held,
-    text: String,
-    outcome: Outcome,
-) -> Result<End, Trouble> {
+async fn draft(job: &Job<'_>, held: &Held, text: String, outcome: Outcome) -> Result<End, Trouble> {
     let id = &job.trigger.conversation;
     let draft = Draft {
         text,
@@ -120,7 +115,9 @@ async fn ask(
             Err(error) => match (error.class, level.shorter(), error.max_tokens) {
                 (Class::Reduce, Some(shorter), _) => level = shorter,
                 // The balance allows for a shorter answer: once.
-                (Class::Retry, _, Some(affordable)) if affordable < max_tokens && affordable > 0 => {
+                (Class::Retry, _, Some(affordable))
+                    if affordable < max_tokens && affordable > 0 =>
+                {
                     max_tokens = affordable;
                 }
                 _ => return Err(Failure::llm(job, held, started_at, model, &error)),
@@ -150,10 +147,9 @@ async fn ask_once(
         .left_ms()
         .saturating_sub(AFTER_ANSWER_MS)
         .max(SHORTEST_ASK_MS);
-    let timeout = worker
-        .rules
-        .ai_timeout
-        .min(Duration::from_millis(u64::try_from(left_ms).unwrap_or_default()));
+    let timeout = worker.rules.ai_timeout.min(Duration::from_millis(
+        u64::try_from(left_ms).unwrap_or_default(),
+    ));
     worker
         .llm
         .ask(

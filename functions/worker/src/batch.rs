@@ -90,7 +90,10 @@ async fn isolated(worker: &Worker, record: &SqsMessage, owner: Owner, deadline: 
 }
 
 async fn work(worker: &Worker, record: &SqsMessage, owner: Owner, deadline: EpochMs) -> End {
-    let trigger = match worker.queue.read(record.body.as_deref().unwrap_or_default()) {
+    let trigger = match worker
+        .queue
+        .read(record.body.as_deref().unwrap_or_default())
+    {
         Ok(trigger) => trigger,
         Err(bad) => {
             tracing::error!(step = "bad_record", error = %bad, "a record is no trigger");

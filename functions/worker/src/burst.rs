@@ -38,8 +38,9 @@ pub async fn gather(job: &Job<'_>, held: &Held) -> Result<Conversation, TableErr
 }
 
 fn split(all: Vec<StoredMessage>, keys: &BTreeSet<MessageKey>) -> Conversation {
-    let (burst, others): (Vec<_>, Vec<_>) =
-        all.into_iter().partition(|stored| keys.contains(&stored.key));
+    let (burst, others): (Vec<_>, Vec<_>) = all
+        .into_iter()
+        .partition(|stored| keys.contains(&stored.key));
     let mut burst: Vec<Message> = burst.into_iter().map(|stored| stored.message).collect();
     burst.sort_by(|a, b| a.order().cmp(&b.order()));
     // What the customer wrote after the claim is pending: the next burst answers it, not this prompt.
@@ -79,7 +80,10 @@ mod tests {
     }
 
     fn mids(messages: &[Message]) -> Vec<&str> {
-        messages.iter().map(|message| message.mid.as_str()).collect()
+        messages
+            .iter()
+            .map(|message| message.mid.as_str())
+            .collect()
     }
 
     #[test]

@@ -56,7 +56,11 @@ async fn send(job: &Job<'_>, held: &Held, draft: &Draft) -> Result<(), SendError
     let mut repeated = false;
     loop {
         let left_ms = u64::try_from(job.left_ms() - AFTER_SEND_MS).unwrap_or_default();
-        let limit = job.worker.sender.timeout.min(Duration::from_millis(left_ms));
+        let limit = job
+            .worker
+            .sender
+            .timeout
+            .min(Duration::from_millis(left_ms));
         let send =
             job.worker
                 .sender
@@ -93,12 +97,7 @@ async fn not_sent(
 }
 
 /// K6. What has come in meanwhile gets its trigger first, then the burst is committed (I3).
-async fn commit(
-    job: &Job<'_>,
-    held: &Held,
-    head: &Head,
-    draft: &Draft,
-) -> Result<End, Trouble> {
+async fn commit(job: &Job<'_>, held: &Held, head: &Head, draft: &Draft) -> Result<End, Trouble> {
     if draft.outcome.status.is_parked() {
         // Before the commit: the dead letter may come twice, but never not at all (I1).
         let parked = Trigger {

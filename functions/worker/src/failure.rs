@@ -94,7 +94,14 @@ impl Failure {
         Self {
             class: Class::Retry,
             retry_after_seconds: None,
-            attempt: attempt(job, held, started_at, model, "Empty", "the answer held no text"),
+            attempt: attempt(
+                job,
+                held,
+                started_at,
+                model,
+                "Empty",
+                "the answer held no text",
+            ),
         }
     }
 
@@ -176,12 +183,7 @@ async fn retry(
 
 /// Something else must happen first: the trigger is sent again, then the claim is released without having
 /// cost a try or a receive.
-pub async fn wait(
-    job: &Job<'_>,
-    held: &Held,
-    until: EpochMs,
-    why: &str,
-) -> Result<End, Trouble> {
+pub async fn wait(job: &Job<'_>, held: &Held, until: EpochMs, why: &str) -> Result<End, Trouble> {
     let now = job.worker.clock.now();
     let jitter_ms = (clivy::conversation::backoff::fraction(&job.owner.0) * 3_000.0) as i64;
     let delay_ms = until.since_ms(now).saturating_add(jitter_ms);
@@ -213,7 +215,13 @@ async fn release_claim(
 /// Somebody else has the conversation: look again shortly, because the own message may still be owed an
 /// answer (I3).
 pub async fn fenced_out(job: &Job<'_>, held: &Held) -> Result<End, Trouble> {
-    step!(warn, "fenced_out", held.log, {}, "the claim is somebody else's by now");
+    step!(
+        warn,
+        "fenced_out",
+        held.log,
+        {},
+        "the claim is somebody else's by now"
+    );
     job.rearm(LOOK_AGAIN_SECONDS, "FencedOut").await?;
     Ok(End::Done)
 }

@@ -82,7 +82,11 @@ impl Worker {
         /// "typing…" and read ticks are not worth a longer wait.
         const BEST_EFFORT: Duration = Duration::from_secs(5);
         let pseudonyms = Pseudonyms::new(&settings.pseudonym_key)?;
-        let table = Table::new(dynamodb, settings.stores.table_name, settings.retention_days);
+        let table = Table::new(
+            dynamodb,
+            settings.stores.table_name,
+            settings.retention_days,
+        );
         Ok(Self {
             bots: Bots::new(table.clone(), Arc::clone(&clock), settings.bot_cache),
             table,

@@ -25,5 +25,7 @@ async fn main() -> anyhow::Result<()> {
             Ok::<_, std::convert::Infallible>(response)
         }
     });
-    lambda_runtime::run(handler).await.map_err(anyhow::Error::from_boxed)
+    lambda_runtime::run(handler)
+        .await
+        .map_err(anyhow::Error::from_boxed)
 }

@@ -79,7 +79,9 @@ async fn work(job: &mut Job<'_>) -> Result<End, Trouble> {
         .ok_or(Trouble::UnknownBot)?;
     // One round trip for both: nearly always the claim succeeds.
     let (claimed, newest) = futures_util::join!(
-        job.worker.table.claim(request(job), &job.worker.rules.debounce),
+        job.worker
+            .table
+            .claim(request(job), &job.worker.rules.debounce),
         job.worker.table.newest(id, NEWEST_MESSAGES)
     );
     let head = match claimed? {
@@ -280,6 +282,10 @@ impl Job<'_> {
         let seconds = self.left_ms().saturating_add(VISIBILITY_SLACK_MS + 999) / 1000;
         let seconds = u32::try_from(seconds).unwrap_or_default();
         // Without it the record comes back later, which is slower but loses nothing.
-        let _ = self.worker.queue.set_visibility(&self.receipt, seconds).await;
+        let _ = self
+            .worker
+            .queue
+            .set_visibility(&self.receipt, seconds)
+            .await;
     }
 }

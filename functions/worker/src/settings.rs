@@ -77,7 +77,11 @@ impl Settings {
             bot_cache: config::bot_cache(reader),
             retention_days: config::retention_days(reader),
             log_level: config::log_level(reader),
-            gateway_timeout: milliseconds(reader.number("GATEWAY_TIMEOUT_MS", 30_000, 100..=120_000)),
+            gateway_timeout: milliseconds(reader.number(
+                "GATEWAY_TIMEOUT_MS",
+                30_000,
+                100..=120_000,
+            )),
             openrouter: config::openrouter(reader),
             rules: Rules::from(reader),
         }
@@ -92,8 +96,11 @@ impl Rules {
             ai_max_attempts: reader.number("AI_MAX_ATTEMPTS", 3, 1..=10),
             ai_retry_seconds: reader.number("AI_RETRY_SECONDS", 30, 1..=900),
             ai_max_tokens: reader.number("AI_MAX_TOKENS", 800, 16..=16_000),
-            outcome_deadline_ms: i64::from(reader.number("OUTCOME_DEADLINE_SECONDS", 300, 10..=3_600))
-                * 1000,
+            outcome_deadline_ms: i64::from(reader.number(
+                "OUTCOME_DEADLINE_SECONDS",
+                300,
+                10..=3_600,
+            )) * 1000,
             gateway_max_attempts: reader.number("GATEWAY_MAX_ATTEMPTS", 5, 1..=20),
             queue_max_receive_count: reader.number("QUEUE_MAX_RECEIVE_COUNT", 5, 3..=1_000),
             worker_timeout_ms: i64::from(config::worker_timeout_seconds(reader)) * 1000,

@@ -47,15 +47,19 @@ mod tests {
             for n in 0..200 {
                 let seconds = full_jitter_seconds(30, tries, &format!("{tries}-{n}"));
                 let ceiling = (30_u64 << (tries - 1).min(16)).min(900);
-                assert!((1..=ceiling).contains(&u64::from(seconds)), "{tries}: {seconds}");
+                assert!(
+                    (1..=ceiling).contains(&u64::from(seconds)),
+                    "{tries}: {seconds}"
+                );
             }
         }
     }
 
     #[test]
     fn jitter_spreads_and_repeats_for_the_same_seed() {
-        let all: std::collections::BTreeSet<_> =
-            (0..200).map(|n| full_jitter_seconds(300, 1, &n.to_string())).collect();
+        let all: std::collections::BTreeSet<_> = (0..200)
+            .map(|n| full_jitter_seconds(300, 1, &n.to_string()))
+            .collect();
         assert!(all.len() > 100);
         assert_eq!(fraction("a").to_bits(), fraction("a").to_bits());
     }

@@ -303,14 +303,24 @@ mod tests {
     #[test]
     fn a_live_claim_makes_the_trigger_wait_for_the_rest_of_the_lease() {
         assert_eq!(
-            ask(Some(&claimed("other", NOW.plus_ms(4_200), &[1])), 1, true, NOW),
+            ask(
+                Some(&claimed("other", NOW.plus_ms(4_200), &[1])),
+                1,
+                true,
+                NOW
+            ),
             Decision::Rearm {
                 delay_seconds: 6,
                 why: Later::Busy
             }
         );
         assert_eq!(
-            ask(Some(&claimed("other", NOW.plus_ms(170_000), &[1])), 1, true, NOW),
+            ask(
+                Some(&claimed("other", NOW.plus_ms(170_000), &[1])),
+                1,
+                true,
+                NOW
+            ),
             Decision::Rearm {
                 delay_seconds: 30,
                 why: Later::Busy

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
 
 use super::schema::item_key;
 use super::store::{put, token};
-use super::{Item, Table, TableError, Transacted, keys, s};
+use super::{Item, Name, Table, TableError, Transacted, keys, s};
 use crate::conversation::bot::{Bot, Document};
 use crate::conversation::ids::{BotId, EpochMs};
 
@@ -125,7 +125,10 @@ impl Table {
         // A large edit can exceed what one transaction holds; what is written twice stays the same.
         for (index, writes) in writes.chunks(100).enumerate() {
             let token = format!("{}{index:04}", token.chars().take(32).collect::<String>());
-            match self.transact(OPERATION, &token, writes.to_vec()).await? {
+            match self
+                .transact(OPERATION, Name::Once(&token), writes.to_vec())
+                .await?
+            {
                 Transacted::Done => {}
                 Transacted::Cancelled(cancelled) => return Err(cancelled.refused(OPERATION)),
             }
@@ -149,14 +152,17 @@ fn gone(before: &Bot, after: &Bot) -> Vec<Item> {
         .map(|index| item_key(&pk, &keys::document(index)))
         .collect();
     if before.gateway.token != after.gateway.token {
-        gone.push(item_key(&keys::token(&before.gateway.token), keys::TOKEN_BOT));
+        gone.push(item_key(
+            &keys::token(&before.gateway.token),
+            keys::TOKEN_BOT,
+        ));
     }
     gone
 }
 
 fn json_item(pk: &str, sk: &str, value: &impl serde::Serialize) -> Result<Item, TableError> {
-    let json = serde_json::to_string(value)
-        .map_err(|_| TableError::malformed("put_bot", "not JSON"))?;
+    let json =
+        serde_json::to_string(value).map_err(|_| TableError::malformed("put_bot", "not JSON"))?;
     let mut item = item_key(pk, sk);
     item.insert("json".to_owned(), s(json));
     Ok(item)

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::{
 use super::item::{self, preview};
 use super::schema::item_key;
 use super::store::{put, token, update};
-use super::{Table, TableError, Transacted, keys, n, s};
+use super::{Name, Table, TableError, Transacted, keys, n, s};
 use crate::conversation::head::{Claim, Draft, Head};
 use crate::conversation::ids::{ConversationId, EpochMs, MessageKey};
 use crate::conversation::message::{Author, Content, Message, MessageKind};
@@ -58,8 +58,9 @@ impl Table {
     /// same id and text again and commits.
     pub async fn commit(&self, commit: Commit<'_>) -> Result<Committed, TableError> {
         const OPERATION: &str = "commit";
-        let malformed =
-            |e: aws_sdk_dynamodb::error::BuildError| TableError::malformed(OPERATION, e.to_string());
+        let malformed = |e: aws_sdk_dynamodb::error::BuildError| {
+            TableError::malformed(OPERATION, e.to_string())
+        };
         let mut writes: Vec<TransactWriteItem> = vec![
             update(self.end_claim(&commit).build().map_err(malformed)?),
             update(self.turn_record(&commit).build().map_err(malformed)?),
@@ -80,7 +81,7 @@ impl Table {
             &commit.claim.fence.0.to_string(),
             commit.rearmed.map_or("", MessageKey::as_str),
         ]);
-        let cancelled = match self.transact(OPERATION, &token, writes).await? {
+        let cancelled = match self.transact(OPERATION, Name::Once(&token), writes).await? {
             Transacted::Done => return Ok(Committed::Done),
             Transacted::Cancelled(cancelled) => cancelled,
         };
@@ -95,10 +96,7 @@ impl Table {
         })
     }
 
-    fn end_claim(
-        &self,
-        commit: &Commit<'_>,
-    ) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
+    fn end_claim(&self, commit: &Commit<'_>) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
         let text = &commit.draft.text;
         let (said, listed) = if text.is_empty() {
             ("", super::claim::LIST_FROM_ROOM)
@@ -143,10 +141,7 @@ impl Table {
         head
     }
 
-    fn count_usage(
-        &self,
-        commit: &Commit<'_>,
-    ) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
+    fn count_usage(&self, commit: &Commit<'_>) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
         let outcome = &commit.draft.outcome;
         let (pk, sk) = keys::usage(&commit.id.bot_id, commit.now);
         let counts: [(&str, AttributeValue); 9] = [
@@ -176,7 +171,11 @@ impl Table {
 
 /// Money with nine decimals: DynamoDB's numbers are decimal, and a token costs more than a nano-dollar.
 pub(super) fn usd(amount: f64) -> String {
-    let amount = if amount.is_finite() { amount.max(0.0) } else { 0.0 };
+    let amount = if amount.is_finite() {
+        amount.max(0.0)
+    } else {
+        0.0
+    };
     format!("{amount:.9}")
 }
 

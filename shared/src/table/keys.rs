@@ -2,7 +2,9 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::conversation::ids::{BotId, Contact, ConversationId, EpochMs, MessageId, MessageKey, hex};
+use crate::conversation::ids::{
+    BotId, Contact, ConversationId, EpochMs, MessageId, MessageKey, hex,
+};
 
 /// The sort key of a conversation's HEAD.
 pub const HEAD: &str = "HEAD";

@@ -69,7 +69,10 @@ impl Table {
         const OPERATION: &str = "messages";
         let pk = keys::conversation(id);
         let mut found = Vec::new();
-        let mut left: Vec<Item> = wanted.iter().map(|key| item_key(&pk, key.as_str())).collect();
+        let mut left: Vec<Item> = wanted
+            .iter()
+            .map(|key| item_key(&pk, key.as_str()))
+            .collect();
         let mut tries = 0;
         while !left.is_empty() {
             let rest = left.split_off(left.len().min(BATCH));
@@ -147,7 +150,10 @@ impl Table {
             .send()
             .await
             .map_err(|e| TableError::from_sdk(OPERATION, &e))?;
-        output.item.map(|item| item::head(OPERATION, item)).transpose()
+        output
+            .item
+            .map(|item| item::head(OPERATION, item))
+            .transpose()
     }
 }
 
@@ -157,8 +163,8 @@ fn stored(operation: &'static str, item: Item) -> Result<StoredMessage, TableErr
         .and_then(|sk| sk.as_s().ok())
         .cloned()
         .ok_or_else(|| TableError::malformed(operation, "sk"))?;
-    let message = serde_dynamo::from_item(item)
-        .map_err(|_| TableError::malformed(operation, "message"))?;
+    let message =
+        serde_dynamo::from_item(item).map_err(|_| TableError::malformed(operation, "message"))?;
     Ok(StoredMessage {
         key: MessageKey::new(key),
         message,

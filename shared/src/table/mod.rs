@@ -193,7 +193,11 @@ impl Cancelled {
 
     /// The error of a transaction that was cancelled for a reason it has no answer to.
     fn refused(&self, operation: &'static str) -> TableError {
-        let codes: Vec<_> = self.reasons.iter().filter_map(CancellationReason::code).collect();
+        let codes: Vec<_> = self
+            .reasons
+            .iter()
+            .filter_map(CancellationReason::code)
+            .collect();
         TableError {
             operation,
             cause: Cause::Refused,
@@ -221,16 +225,41 @@ enum Transacted {
     Cancelled(Cancelled),
 }
 
+/// What a transaction is called. Those that meet in a conflict have different names, and so wait differently.
+#[derive(Clone, Copy)]
+enum Name<'a> {
+    /// All calls of this name are one, for ten minutes (ClientRequestToken): only the first one writes.
+    Once(&'a str),
+    /// Every call of this name is one of its own.
+    EachTime(&'a str),
+}
+
+impl Name<'_> {
+    fn token(self) -> Option<String> {
+        match self {
+            Self::Once(name) => Some(name.to_owned()),
+            // The SDK makes one up, for its own repetitions of this call.
+            Self::EachTime(_) => None,
+        }
+    }
+
+    fn seed(&self) -> &str {
+        match self {
+            Self::Once(name) | Self::EachTime(name) => name,
+        }
+    }
+}
+
 /// Tries at a transaction that meets conflicts: the SDK leaves them to us.
 const CONFLICT_TRIES: u32 = 8;
 
 impl Table {
     /// Runs a transaction, again when other writes conflict with it: up to [`CONFLICT_TRIES`] times with
-    /// growing pauses, about 1.3 s in all. `token` makes the tries one (10 minutes long).
+    /// growing pauses, about 1.3 s in all.
     async fn transact(
         &self,
         operation: &'static str,
-        token: &str,
+        name: Name<'_>,
         writes: Vec<aws_sdk_dynamodb::types::TransactWriteItem>,
     ) -> Result<Transacted, TableError> {
         let mut tries = 0;
@@ -239,7 +268,7 @@ impl Table {
             let answer = self
                 .client
                 .transact_write_items()
-                .client_request_token(token)
+                .set_client_request_token(name.token())
                 .set_transact_items(Some(writes.clone()))
                 .send()
                 .await;
@@ -271,7 +300,7 @@ impl Table {
             if tries >= CONFLICT_TRIES {
                 return Err(transient);
             }
-            tokio::time::sleep(conflict_pause(token, tries)).await;
+            tokio::time::sleep(conflict_pause(name.seed(), tries)).await;
         }
     }
 }

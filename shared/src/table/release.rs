@@ -6,7 +6,7 @@ use super::claim::lost_race;
 use super::schema::item_key;
 use super::store::{token, update};
 use super::turn::attempt_value;
-use super::{Table, TableError, Transacted, item, keys, n, s};
+use super::{Name, Table, TableError, Transacted, item, keys, n, s};
 use crate::conversation::head::Claim;
 use crate::conversation::ids::{ConversationId, EpochMs, Fence};
 use crate::conversation::outcome::{Attempt, TurnStatus};
@@ -53,8 +53,9 @@ impl Table {
         release: &Release<'_>,
     ) -> Result<Released, TableError> {
         const OPERATION: &str = "release";
-        let malformed =
-            |e: aws_sdk_dynamodb::error::BuildError| TableError::malformed(OPERATION, e.to_string());
+        let malformed = |e: aws_sdk_dynamodb::error::BuildError| {
+            TableError::malformed(OPERATION, e.to_string())
+        };
         let (retry_at, given_back) = match release {
             Release::Failed { retry_at, .. } => (retry_at, 0),
             Release::Waiting { retry_at } => (retry_at, 1),
@@ -82,7 +83,7 @@ impl Table {
         }
         let pk = keys::conversation(id);
         let token = token(&[OPERATION, &pk, &claim.fence.0.to_string()]);
-        match self.transact(OPERATION, &token, writes).await? {
+        match self.transact(OPERATION, Name::Once(&token), writes).await? {
             Transacted::Done => Ok(Released::Done),
             Transacted::Cancelled(cancelled) if cancelled.condition_failed(0) => {
                 Ok(Released::FencedOut)

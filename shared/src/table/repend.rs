@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::Update;
 
 use super::schema::item_key;
 use super::store::{token, update};
-use super::{Table, TableError, Transacted, item, keys, n, s};
+use super::{Name, Table, TableError, Transacted, item, keys, n, s};
 use crate::conversation::ids::{ConversationId, EpochMs, MessageKey};
 use crate::conversation::outcome::TurnStatus;
 
@@ -34,8 +34,9 @@ impl Table {
         now: EpochMs,
     ) -> Result<Repended, TableError> {
         const OPERATION: &str = "repend";
-        let malformed =
-            |e: aws_sdk_dynamodb::error::BuildError| TableError::malformed(OPERATION, e.to_string());
+        let malformed = |e: aws_sdk_dynamodb::error::BuildError| {
+            TableError::malformed(OPERATION, e.to_string())
+        };
         let Some(turn) = self.turn(id, burst).await? else {
             return Ok(Repended::NoSuchTurn);
         };
@@ -74,7 +75,7 @@ impl Table {
             update(head.build().map_err(malformed)?),
         ];
         let token = token(&[OPERATION, &pk, &burst.to_string(), &now.0.to_string()]);
-        match self.transact(OPERATION, &token, writes).await? {
+        match self.transact(OPERATION, Name::Once(&token), writes).await? {
             Transacted::Done => Ok(Repended::Pending(newest)),
             Transacted::Cancelled(cancelled) if cancelled.condition_failed(0) => {
                 // Another delivery of the same dead letter was faster.

@@ -17,10 +17,7 @@ pub const OWED: &str = "owed";
 /// The attribute that says when an item may be deleted, in seconds since 1970.
 pub const TTL_ATTRIBUTE: &str = "expires_at";
 
-fn attribute(
-    name: &str,
-    kind: ScalarAttributeType,
-) -> Result<AttributeDefinition, BuildError> {
+fn attribute(name: &str, kind: ScalarAttributeType) -> Result<AttributeDefinition, BuildError> {
     AttributeDefinition::builder()
         .attribute_name(name)
         .attribute_type(kind)
@@ -84,7 +81,10 @@ pub async fn create(client: &Client, name: &str) -> Result<(), TableError> {
         .await;
     match created {
         Ok(_) => {}
-        Err(e) if e.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception) => {
+        Err(e)
+            if e.as_service_error()
+                .is_some_and(CreateTableError::is_resource_in_use_exception) =>
+        {
             return Ok(());
         }
         Err(e) => return Err(TableError::from_sdk("create_table", &e)),

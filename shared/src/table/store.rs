@@ -6,10 +6,10 @@ use aws_sdk_dynamodb::types::{
 
 use super::item::{key_set, preview};
 use super::schema::item_key;
-use super::{Item, Table, TableError, Transacted, keys, n, s};
+use super::{Item, Name, Table, TableError, Transacted, keys, n, s};
 use sha2::{Digest, Sha256};
 
-use crate::conversation::ids::{ConversationId, MessageKey, hex};
+use crate::conversation::ids::{ConversationId, MessageId, MessageKey, hex};
 use crate::conversation::message::Message;
 
 /// What became of a message that was to be stored.
@@ -40,15 +40,16 @@ impl Table {
         const OPERATION: &str = "store";
         let key = keys::message(message.platform_at, &message.mid);
         let pk = keys::conversation(id);
-        let malformed =
-            |e: aws_sdk_dynamodb::error::BuildError| TableError::malformed(OPERATION, e.to_string());
+        let malformed = |e: aws_sdk_dynamodb::error::BuildError| {
+            TableError::malformed(OPERATION, e.to_string())
+        };
         let mut writes = self.message_writes(id, message, timed)?;
         writes.push(update(
             self.make_pending(id, &pk, &key, message, name)
                 .build()
                 .map_err(malformed)?,
         ));
-        self.store_once(OPERATION, id, message, writes).await
+        self.store_once(OPERATION, &message.mid, writes).await
     }
 
     /// The writes that make a message exist once.
@@ -64,7 +65,10 @@ impl Table {
         if !timed {
             let mut item = item_key(&pk, &keys::untimed(&message.mid));
             item.insert("key".to_owned(), s(key.as_str()));
-            item.insert("expires_at".to_owned(), self.expires_at(message.received_at));
+            item.insert(
+                "expires_at".to_owned(),
+                self.expires_at(message.received_at),
+            );
             items.push(item);
         }
         items
@@ -82,18 +86,14 @@ impl Table {
     pub(super) async fn store_once(
         &self,
         operation: &'static str,
-        id: &ConversationId,
-        message: &Message,
+        mid: &MessageId,
         writes: Vec<TransactWriteItem>,
     ) -> Result<Stored, TableError> {
-        // The time is in the token: a redelivery is another request, not a repetition with other values.
-        let token = token(&[
-            operation,
-            &keys::conversation(id),
-            message.mid.as_str(),
-            &message.received_at.0.to_string(),
-        ]);
-        match self.transact(operation, &token, writes).await? {
+        // Twins of one webhook are two calls: only one of them finds the message new.
+        match self
+            .transact(operation, Name::EachTime(mid.as_str()), writes)
+            .await?
+        {
             Transacted::Done => Ok(Stored::New),
             Transacted::Cancelled(cancelled) if cancelled.any_condition_failed() => {
                 Ok(Stored::Duplicate)
@@ -121,7 +121,10 @@ impl Table {
         let mut item: Item = serde_dynamo::to_item(message)
             .map_err(|_| TableError::malformed("message_item", "message"))?;
         item.extend(item_key(pk, key.as_str()));
-        item.insert("expires_at".to_owned(), self.expires_at(message.received_at));
+        item.insert(
+            "expires_at".to_owned(),
+            self.expires_at(message.received_at),
+        );
         Ok(item)
     }
 
@@ -133,7 +136,11 @@ impl Table {
         message: &Message,
         name: Option<&str>,
     ) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
-        let set_name = if name.is_some() { ", contact_name = :name" } else { "" };
+        let set_name = if name.is_some() {
+            ", contact_name = :name"
+        } else {
+            ""
+        };
         Update::builder()
             .table_name(&self.name)
             .set_key(Some(item_key(pk, keys::HEAD)))
@@ -186,5 +193,8 @@ pub(super) fn update(update: Update) -> TransactWriteItem {
 
 /// A ClientRequestToken: the same for the same parts.
 pub(super) fn token(parts: &[&str]) -> String {
-    hex(&Sha256::digest(parts.join("|"))).chars().take(36).collect()
+    hex(&Sha256::digest(parts.join("|")))
+        .chars()
+        .take(36)
+        .collect()
 }

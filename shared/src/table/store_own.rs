@@ -27,8 +27,9 @@ impl Table {
         timed: bool,
     ) -> Result<Stored, TableError> {
         const OPERATION: &str = "store_own";
-        let malformed =
-            |e: aws_sdk_dynamodb::error::BuildError| TableError::malformed(OPERATION, e.to_string());
+        let malformed = |e: aws_sdk_dynamodb::error::BuildError| {
+            TableError::malformed(OPERATION, e.to_string())
+        };
         let pk = keys::conversation(id);
         let room = Update::builder()
             .table_name(&self.name)
@@ -45,7 +46,7 @@ impl Table {
             ));
         let mut writes = self.message_writes(id, message, timed)?;
         writes.push(update(room.build().map_err(malformed)?));
-        self.store_once(OPERATION, id, message, writes).await
+        self.store_once(OPERATION, &message.mid, writes).await
     }
 
     /// Gives a stored message its edited text; a burst that has not been asked yet is answered on the new

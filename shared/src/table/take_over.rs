@@ -33,7 +33,8 @@ impl Table {
         claim: &Claim,
     ) -> Result<TakenOver, TableError> {
         const OPERATION: &str = "take_over";
-        const NEW_FENCE: &str = "SET fence = fence + :one, c_fence = fence + :one, c_owner = :owner, c_until = :until";
+        const NEW_FENCE: &str =
+            "SET fence = fence + :one, c_fence = fence + :one, c_owner = :owner, c_until = :until";
         const STILL_EXPIRED: &str = "c_fence = :seen AND c_until < :now";
         let mut update = self
             .client

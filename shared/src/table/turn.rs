@@ -78,7 +78,12 @@ impl Table {
     ) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
         let outcome = &commit.draft.outcome;
         let attempts = outcome.attempt.iter().map(attempt_value).collect();
-        let keys = commit.claim.keys.iter().map(|key| s(key.as_str())).collect();
+        let keys = commit
+            .claim
+            .keys
+            .iter()
+            .map(|key| s(key.as_str()))
+            .collect();
         let mut turn = Update::builder()
             .table_name(&self.name)
             .set_key(Some(item_key(

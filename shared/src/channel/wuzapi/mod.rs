@@ -18,5 +18,5 @@ mod text;
 pub use super::{Edit, Event, Ignored, Incoming};
 pub use envelope::{BadEnvelope, Envelope, read};
 pub use send::{Presence, SendError, Sender};
-pub use signature::sign;
 pub use signature::BadSignature;
+pub use signature::sign;
