@@ -44,7 +44,7 @@ impl Invoke for InProcess {
             let limit = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or_default());
             tokio::time::timeout(limit, self.worker.handle(event, &request_id, deadline))
                 .await
-                .map_err(|_| InvokeError::new("the invocation timed out"))
+                .map_err(|_| InvokeError::TimedOut { after: limit })
         })
     }
 }
@@ -69,22 +69,23 @@ impl Remote {
         function: &str,
         event: &impl serde::Serialize,
     ) -> Result<Bytes, InvokeError> {
-        let failed = |what: &str| InvokeError::new(format!("{function}: {what}"));
-        let body = serde_json::to_vec(event).map_err(|_| failed("the event is not JSON"))?;
+        let unreachable = |error: Box<dyn std::error::Error + Send + Sync>| InvokeError::Unreachable(error);
+        let body = serde_json::to_vec(event).map_err(|error| unreachable(error.into()))?;
         let request = http::Request::post(format!(
             "{}/2015-03-31/functions/{function}/invocations",
             self.base_url
         ))
         .header("content-type", "application/json")
         .body(Bytes::from(body))
-        .map_err(|_| failed("the address is not valid"))?;
+        .map_err(|error| unreachable(error.into()))?;
         let response = self
             .http
             .send(request, self.timeout)
             .await
-            .map_err(|error| failed(&error.to_string()))?;
+            .map_err(|error| unreachable(error.into()))?;
         if !response.status().is_success() {
-            return Err(failed(&format!("answered {}", response.status())));
+            let status = response.status();
+            return Err(InvokeError::Function(format!("{function} answered {status}").into()));
         }
         Ok(response.into_body())
     }
@@ -94,8 +95,7 @@ impl Invoke for Remote {
     fn invoke(&self, event: SqsEvent) -> BoxFuture<'_, Result<SqsBatchResponse, InvokeError>> {
         Box::pin(async move {
             let answer = self.call("worker", &event).await?;
-            serde_json::from_slice(&answer)
-                .map_err(|_| InvokeError::new("the worker's answer is not a batch response"))
+            serde_json::from_slice(&answer).map_err(|error| InvokeError::Unreachable(error.into()))
         })
     }
 }

@@ -230,7 +230,7 @@ impl Invoke for Mortal {
         Box::pin(ROLE.scope(Role::Worker, async move {
             tokio::select! {
                 answer = self.inner.invoke(event) => answer,
-                () = self.faults.death() => Err(InvokeError::new("the worker died")),
+                () = self.faults.death() => Err(InvokeError::Function("the worker died".into())),
             }
         }))
     }
