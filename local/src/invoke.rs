@@ -69,7 +69,8 @@ impl Remote {
         function: &str,
         event: &impl serde::Serialize,
     ) -> Result<Bytes, InvokeError> {
-        let unreachable = |error: Box<dyn std::error::Error + Send + Sync>| InvokeError::Unreachable(error);
+        let unreachable =
+            |error: Box<dyn std::error::Error + Send + Sync>| InvokeError::Unreachable(error);
         let body = serde_json::to_vec(event).map_err(|error| unreachable(error.into()))?;
         let request = http::Request::post(format!(
             "{}/2015-03-31/functions/{function}/invocations",
@@ -85,7 +86,9 @@ impl Remote {
             .map_err(|error| unreachable(error.into()))?;
         if !response.status().is_success() {
             let status = response.status();
-            return Err(InvokeError::Function(format!("{function} answered {status}").into()));
+            return Err(InvokeError::Function(
+                format!("{function} answered {status}").into(),
+            ));
         }
         Ok(response.into_body())
     }
