@@ -100,10 +100,19 @@ pub async fn system_attributes_come_only_when_asked_for(e: &Endpoint) -> Result<
         (before - 1_000..=now_ms() + 1_000).contains(&sent),
         "sent at {sent}"
     );
-    let unknown =
-        receive().message_system_attribute_names(MessageSystemAttributeName::from("Colour"));
+    Ok(())
+}
+
+pub async fn an_unknown_system_attribute_is_refused(e: &Endpoint) -> Result<()> {
+    let url = e.queue("system", &[]).await?;
+    let unknown = MessageSystemAttributeName::from("Colour");
+    let asked = e
+        .client
+        .receive_message()
+        .queue_url(&url)
+        .message_system_attribute_names(unknown);
     refused(
-        unknown.send().await,
+        asked.send().await,
         "InvalidAttributeName",
         "an unknown name",
     )
@@ -287,6 +296,18 @@ pub async fn a_body_of_one_mebibyte_is_taken_and_one_byte_more_is_refused(
     )?;
     ensure!(e.receive_one(&url, 1, 30).await?.body() == Some(most.as_str()));
     Ok(())
+}
+
+pub async fn attributes_count_towards_the_size_of_a_message(e: &Endpoint) -> Result<()> {
+    let url = e.queue("attributes", &[]).await?;
+    let most = "x".repeat(1_048_576);
+    let asked = e.client.send_message().queue_url(&url).message_body(&most);
+    let asked = asked.message_attributes("a", text("String", "x")?);
+    refused(
+        asked.send().await,
+        "InvalidParameterValue",
+        "a body of 1 MiB and an attribute",
+    )
 }
 
 pub async fn a_deduplication_id_is_refused_by_a_standard_queue(e: &Endpoint) -> Result<()> {
