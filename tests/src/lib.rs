@@ -1,1 +1,3 @@
 //! The world the tests run in.
+
+pub mod template;
