@@ -1,8 +1,17 @@
 //! The whole system on one machine. A library too, so that tests use the same world.
 
+pub mod args;
+pub mod clock;
+pub mod data;
+pub mod engines;
+pub mod front;
 pub mod gateway;
+pub mod invoke;
 pub mod mapping;
 pub mod model;
 pub mod phone;
+pub mod run;
+pub mod schedule;
 pub mod sqs;
 pub mod steps;
+pub mod world;

@@ -1,1 +1,54 @@
-fn main() {}
+//! `cargo run -p local`: the whole system on one machine.
+
+use std::io::IsTerminal;
+
+use clap::Parser;
+use clivy::config::Reader;
+use clivy::{aws, telemetry};
+use local::args::Args;
+use local::run::Run;
+use local::steps::Steps;
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    aws::install_crypto();
+    let args = Args::parse();
+    let mut reader = Reader::from_env();
+    let level = clivy::config::log_level(&mut reader);
+    let settings = reader.into_values()?;
+    let steps = Steps::new();
+    let lines = tracing_subscriber::fmt::layer()
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .with_filter(telemetry::filter(&level));
+    tracing_subscriber::registry()
+        .with(lines)
+        // The phone page shows every step, however quiet the terminal is.
+        .with(steps.layer().with_filter(telemetry::filter("info")))
+        .init();
+    let run = Run::open(&args, settings, steps).await?;
+    println!("{}", run.greeting());
+    run.serve(stop_signal()).await?;
+    println!("Stopped; nothing is lost.");
+    Ok(())
+}
+
+/// Ctrl-C, or the polite signal of whoever started us.
+async fn stop_signal() {
+    let polite = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = polite => {}
+    }
+}

@@ -3,8 +3,17 @@
 //! Data flows one way: function -> adapters ([`table`], [`queue`], [`llm`], [`channel`]) -> pure rules
 //! ([`conversation`], [`prompt`]). The pure rules know neither AWS nor a clock.
 
+pub mod aws;
+pub mod bots;
 pub mod channel;
+pub mod clock;
+pub mod config;
 pub mod conversation;
+pub mod error;
 pub mod http;
 pub mod llm;
 pub mod prompt;
+pub mod pseudonym;
+pub mod queue;
+pub mod table;
+pub mod telemetry;

@@ -1,1 +1,28 @@
-fn main() {}
+//! The credits function on Lambda.
+
+use std::sync::Arc;
+
+use clivy::{aws, config::Reader, http::Network, llm::OpenRouter, telemetry};
+use credits::{Credits, settings::Settings};
+use lambda_runtime::LambdaEvent;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    aws::install_crypto();
+    let settings = Settings::read(Reader::from_env())?;
+    telemetry::init_json(&settings.log_level);
+    let http = Arc::new(Network::new()?);
+    let credits = Arc::new(Credits {
+        openrouter: OpenRouter::new(http.clone(), settings.openrouter),
+        management: settings
+            .management
+            .map(|management| OpenRouter::new(http, management)),
+    });
+    let handler = lambda_runtime::service_fn(move |_: LambdaEvent<serde_json::Value>| {
+        let credits = Arc::clone(&credits);
+        async move { credits.check().await }
+    });
+    lambda_runtime::run(handler)
+        .await
+        .map_err(anyhow::Error::from_boxed)
+}

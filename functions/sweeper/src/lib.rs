@@ -1,1 +1,162 @@
-//! In preparation.
+//! The sweeper function: every minute, conversations that have been owed an answer for too long get a
+//! trigger. A backstop: the protocol alone should leave nothing for it, so each hit is logged as a warning.
+
+pub mod settings;
+
+use std::sync::Arc;
+
+use clivy::clock::Clock;
+use clivy::conversation::ids::EpochMs;
+use clivy::conversation::trigger::Trigger;
+use clivy::pseudonym::Pseudonyms;
+use clivy::queue::{Queue, QueueError};
+use clivy::table::{Owed, Table, TableError, keys};
+use serde::Serialize;
+
+/// Stop this long before the deadline; what is left is owed a minute later too.
+const MARGIN_MS: i64 = 3_000;
+
+/// Everything the sweeper needs.
+#[derive(Debug)]
+pub struct Sweeper {
+    /// The table.
+    pub table: Table,
+    /// The queue of triggers.
+    pub queue: Queue,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Names for logs.
+    pub pseudonyms: Pseudonyms,
+    /// How long an answer may be owed before it is swept, in milliseconds.
+    pub patience_ms: i64,
+}
+
+/// What one run did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Swept {
+    /// Conversations that got a trigger.
+    pub hits: usize,
+    /// Conversations that are owed an answer but could not be read or triggered.
+    pub failed: usize,
+    /// Whether every part of the index was looked at.
+    pub complete: bool,
+}
+
+/// Trouble with one conversation.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Table(#[from] TableError),
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+}
+
+/// The function's own timeout, for runtimes that give no real deadline.
+const TIMEOUT_MS: i64 = 50_000;
+
+impl Sweeper {
+    /// The deadline, or the function's timeout from now where the runtime gives none.
+    #[must_use]
+    pub fn trusted(&self, deadline: EpochMs) -> EpochMs {
+        let now = self.clock.now();
+        if deadline > now {
+            deadline
+        } else {
+            now.plus_ms(TIMEOUT_MS)
+        }
+    }
+
+    /// One run, until everything has been looked at or the deadline is near.
+    ///
+    /// # Errors
+    /// The index cannot be read.
+    pub async fn sweep(&self, deadline: EpochMs) -> Result<Swept, TableError> {
+        self.sweep_before(self.clock.now().plus_ms(-self.patience_ms), deadline)
+            .await
+    }
+
+    /// The same for all answers owed since before a moment of the caller's choice. The one-machine run
+    /// starts with it: its queue does not outlive the process, and the table does.
+    ///
+    /// # Errors
+    /// The index cannot be read.
+    pub async fn sweep_before(
+        &self,
+        before: EpochMs,
+        deadline: EpochMs,
+    ) -> Result<Swept, TableError> {
+        let mut swept = Swept::default();
+        for shard in 0..keys::OWED_SHARDS {
+            let mut from = None;
+            loop {
+                if deadline.since_ms(self.clock.now()) < MARGIN_MS {
+                    self.report(swept);
+                    return Ok(swept);
+                }
+                let page = self.table.owed(shard, before, from).await?;
+                swept.failed += page.malformed;
+                for owed in &page.owed {
+                    self.trigger(owed, &mut swept).await;
+                }
+                from = page.next;
+                if from.is_none() {
+                    break;
+                }
+            }
+        }
+        swept.complete = true;
+        self.report(swept);
+        Ok(swept)
+    }
+
+    /// One conversation must not keep the others from being swept.
+    async fn trigger(&self, owed: &Owed, swept: &mut Swept) {
+        let conversation = self.pseudonyms.conversation(&owed.id);
+        match self.send(owed).await {
+            Ok(true) => {
+                swept.hits += 1;
+                let owed_ms = self.clock.now().since_ms(owed.since);
+                tracing::warn!(
+                    step = "swept",
+                    conversation,
+                    owed_ms,
+                    "an answer was owed for too long"
+                );
+            }
+            // Answered since the index was written.
+            Ok(false) => {}
+            Err(error) => {
+                swept.failed += 1;
+                tracing::error!(step = "not_swept", conversation, %error, "no trigger could be sent");
+            }
+        }
+    }
+
+    async fn send(&self, owed: &Owed) -> Result<bool, Trouble> {
+        let Some(head) = self.table.head(&owed.id).await? else {
+            return Ok(false);
+        };
+        let (Some(key), true) = (head.last_key, !head.pend.is_empty() || head.claim.is_some())
+        else {
+            return Ok(false);
+        };
+        let trigger = Trigger {
+            conversation: owed.id.clone(),
+            key,
+            first_at: self.clock.now(),
+            retry_turn: None,
+        };
+        self.queue.send(&trigger, 0).await?;
+        Ok(true)
+    }
+
+    fn report(&self, swept: Swept) {
+        tracing::info!(
+            step = "sweep",
+            sweeper_hits = swept.hits,
+            failed = swept.failed,
+            complete = swept.complete,
+            "swept"
+        );
+    }
+}

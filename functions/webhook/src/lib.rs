@@ -1,1 +1,77 @@
-//! In preparation.
+//! The webhook function: what a gateway posts becomes a stored message and a trigger.
+//!
+//! Path of a message: [`Webhook::handle`] -> [`admit`] (whose is it, may it come in) -> [`accept`] (trigger,
+//! then store). The worker takes it from there.
+
+mod accept;
+mod admit;
+mod answer;
+pub mod settings;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clivy::bots::Bots;
+use clivy::clock::Clock;
+use clivy::pseudonym::Pseudonyms;
+use clivy::queue::Queue;
+use clivy::table::Table;
+use lambda_http::{Body, Request, Response};
+
+pub use answer::Answer;
+
+/// Bodies above this are refused with 413: 6 MB, what Lambda itself takes.
+pub const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
+
+/// Everything the webhook needs, built once per instance.
+#[derive(Debug)]
+pub struct Webhook {
+    /// The table.
+    pub table: Table,
+    /// The queue of triggers.
+    pub queue: Queue,
+    /// Bots, cached.
+    pub bots: Bots,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Names for logs.
+    pub pseudonyms: Pseudonyms,
+    /// The delay of a trigger, in seconds.
+    pub debounce_seconds: u32,
+    /// How long one request may take. The worker counts on it: a message that is not stored by then,
+    /// plus some slack, never will be (own-message rule).
+    pub timeout: Duration,
+    /// Serve bots that have neither a signing key nor a secret path. Only the one-machine run does.
+    pub allow_open_bots: bool,
+}
+
+impl Webhook {
+    /// Opens every connection that a request needs, during init.
+    pub async fn warm_up(&self) {
+        let (table, ()) = futures_util::join!(self.table.warm_up(), self.queue.warm_up());
+        if let Err(error) = table {
+            tracing::warn!(%error, "the table could not be reached during init");
+        }
+    }
+
+    /// Answers one request. Never fails: what goes wrong on our side is a 503, after which gateways try
+    /// again.
+    pub async fn handle(&self, request: Request) -> Response<Body> {
+        let answer = match tokio::time::timeout(self.timeout, self.serve(request)).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                tracing::error!(step = "timed_out", "the webhook ran out of time");
+                Answer::Unavailable
+            }
+        };
+        answer.into_response()
+    }
+
+    async fn serve(&self, request: Request) -> Answer {
+        let received_at = self.clock.now();
+        match admit::admit(self, request).await {
+            Ok(admitted) => accept::accept(self, admitted, received_at).await,
+            Err(refused) => refused,
+        }
+    }
+}

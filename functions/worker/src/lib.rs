@@ -1,1 +1,145 @@
-//! In preparation.
+//! The worker function: a batch of triggers becomes at most one reply per burst.
+//!
+//! Path of a burst: [`batch`] (records side by side, each for itself) -> [`record`] (K1: claim, decide or
+//! take over) -> [`answer`] (K3: ask, K4: draft) -> [`deliver`] (K5: send, K6: commit).
+//! What goes wrong on the way is in [`failure`].
+
+mod answer;
+mod batch;
+mod burst;
+mod deliver;
+mod failure;
+mod record;
+pub mod settings;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use clivy::bots::Bots;
+use clivy::channel::wuzapi::Sender;
+use clivy::clock::Clock;
+use clivy::conversation::ids::EpochMs;
+use clivy::llm::OpenRouter;
+use clivy::pseudonym::Pseudonyms;
+use clivy::queue::Queue;
+use clivy::table::Table;
+
+use aws_config::SdkConfig;
+use clivy::clock::SystemClock;
+use clivy::http::{Http, Network};
+use settings::{Rules, Settings};
+
+/// Everything the worker needs, built once per instance.
+pub struct Worker {
+    /// The table.
+    pub table: Table,
+    /// The queue of triggers.
+    pub queue: Queue,
+    /// Where failed turns are parked.
+    pub dlq_url: String,
+    /// Bots, cached.
+    pub bots: Bots,
+    /// The model.
+    pub llm: OpenRouter,
+    /// The gateways.
+    pub sender: Sender,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Names for logs and for the model's provider.
+    pub pseudonyms: Pseudonyms,
+    /// The thresholds.
+    pub rules: Rules,
+}
+
+impl Worker {
+    /// The worker over the AWS SDK and the network.
+    ///
+    /// # Errors
+    /// The machine's TLS roots cannot be read.
+    pub fn on_aws(sdk: &SdkConfig, settings: Settings) -> anyhow::Result<Self> {
+        let http = Arc::new(Network::new()?);
+        Self::new(
+            aws_sdk_dynamodb::Client::new(sdk),
+            aws_sdk_sqs::Client::new(sdk),
+            http,
+            Arc::new(SystemClock),
+            settings,
+        )
+    }
+
+    /// The worker over the clients given.
+    ///
+    /// # Errors
+    /// The pseudonyms' key is not usable.
+    pub fn new(
+        dynamodb: aws_sdk_dynamodb::Client,
+        sqs: aws_sdk_sqs::Client,
+        http: Arc<dyn Http>,
+        clock: Arc<dyn Clock>,
+        settings: Settings,
+    ) -> anyhow::Result<Self> {
+        /// "typing…" and read ticks are not worth a longer wait.
+        const BEST_EFFORT: Duration = Duration::from_secs(5);
+        let pseudonyms = Pseudonyms::new(&settings.pseudonym_key)?;
+        let table = Table::new(
+            dynamodb,
+            settings.stores.table_name,
+            settings.retention_days,
+        );
+        Ok(Self {
+            bots: Bots::new(table.clone(), Arc::clone(&clock), settings.bot_cache),
+            table,
+            queue: Queue::new(sqs, settings.stores.queue_url, pseudonyms.clone()),
+            dlq_url: settings.dlq_url,
+            llm: OpenRouter::new(Arc::clone(&http), settings.openrouter),
+            sender: Sender {
+                http,
+                timeout: settings.gateway_timeout,
+                best_effort_timeout: BEST_EFFORT,
+            },
+            clock,
+            pseudonyms,
+            rules: settings.rules,
+        })
+    }
+
+    /// Opens every connection that a turn needs, during init. The gateways' are opened by the first send:
+    /// which ones there are is not known before.
+    pub async fn warm_up(&self) {
+        /// A slow model must not hold up the init.
+        const PATIENCE: Duration = Duration::from_secs(3);
+        let (table, (), _) = futures_util::join!(
+            self.table.warm_up(),
+            self.queue.warm_up(),
+            // Any answer means that the connection is open.
+            self.llm.key(PATIENCE)
+        );
+        if let Err(error) = table {
+            tracing::warn!(%error, "the table could not be reached during init");
+        }
+    }
+
+    /// Handles a batch. Records that must come again are named in the answer; all others are done.
+    /// `deadline` is when Lambda ends the invocation.
+    pub async fn handle(
+        &self,
+        event: SqsEvent,
+        request_id: &str,
+        deadline: EpochMs,
+    ) -> SqsBatchResponse {
+        batch::handle(self, event, request_id, self.trusted(deadline)).await
+    }
+
+    /// Some runtimes give no real deadline (`cargo lambda watch` says ten minutes after 1970). Then it is
+    /// the function's own timeout from now.
+    fn trusted(&self, deadline: EpochMs) -> EpochMs {
+        let now = self.clock.now();
+        let latest = now.plus_ms(self.rules.worker_timeout_ms);
+        if deadline > now {
+            deadline.min(latest)
+        } else {
+            latest
+        }
+    }
+}

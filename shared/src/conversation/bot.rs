@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::ids::BotId;
 
 /// The default persona, for a bot without a prompt of its own.
-pub const DEFAULT_SYSTEM_PROMPT: &str =
-    "Anda adalah customer service yang ramah dan profesional.";
+pub const DEFAULT_SYSTEM_PROMPT: &str = "Anda adalah customer service yang ramah dan profesional.";
 
 /// What a customer reads when no answer could be made.
 pub const DEFAULT_FALLBACK_TEXT: &str = "Mohon maaf, saat ini kami belum bisa menjawab pesan Anda. \
@@ -113,7 +112,10 @@ impl fmt::Debug for Gateway {
             .field("url", &self.url)
             .field("token", &"[redacted]")
             .field("hmac_key", &self.hmac_key.as_ref().map(|_| "[redacted]"))
-            .field("secret_path", &self.secret_path.as_ref().map(|_| "[redacted]"))
+            .field(
+                "secret_path",
+                &self.secret_path.as_ref().map(|_| "[redacted]"),
+            )
             .finish()
     }
 }

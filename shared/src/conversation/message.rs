@@ -1,5 +1,7 @@
 //! Messages: one bubble each, in or out.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::ids::{EpochMs, MessageId};
@@ -44,12 +46,22 @@ pub enum Author {
 
 /// The content of a message: its kind and the text that stands for it. Media without a caption carry a short
 /// Indonesian placeholder, for the prompt and the history.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
     /// The kind of bubble.
     pub kind: MessageKind,
     /// What the customer wrote: the text or the caption, or the placeholder where there is neither.
     pub text: String,
+}
+
+/// Without the text: it must not reach a log (I11).
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Content")
+            .field("kind", &self.kind)
+            .field("text", &"[redacted]")
+            .finish()
+    }
 }
 
 /// A message as the table keeps it.
@@ -74,5 +86,36 @@ impl Message {
     #[must_use]
     pub fn order(&self) -> (EpochMs, EpochMs, &MessageId) {
         (self.platform_at, self.received_at, &self.mid)
+    }
+}
+
+impl MessageKind {
+    /// The word the table and the API use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Image => "image",
+            Self::Video => "video",
+            Self::Audio => "audio",
+            Self::Document => "document",
+            Self::Sticker => "sticker",
+            Self::Location => "location",
+            Self::Contact => "contact",
+            Self::Order => "order",
+            Self::Other => "other",
+        }
+    }
+}
+
+impl Author {
+    /// The word the table and the API use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::Bot => "bot",
+            Self::Person => "person",
+        }
     }
 }

@@ -1,5 +1,10 @@
 //! The pure rules of a conversation: its words, its HEAD and what a trigger may do. No I/O, no clock.
 
+pub mod backoff;
 pub mod bot;
+pub mod decide;
+pub mod head;
 pub mod ids;
 pub mod message;
+pub mod outcome;
+pub mod trigger;

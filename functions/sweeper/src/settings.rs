@@ -1,0 +1,42 @@
+//! The sweeper's settings.
+
+use clivy::config::{self, Faults, Reader, Stores};
+
+/// Everything the sweeper reads at start.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Table and queue.
+    pub stores: Stores,
+    /// `PSEUDONYM_KEY`.
+    pub pseudonym_key: String,
+    /// `LOG_LEVEL`.
+    pub log_level: String,
+    /// The longer one of `DEBOUNCE_MAX_WAIT_SECONDS` (15) and the worker's lease
+    /// (`WORKER_TIMEOUT_SECONDS`, 180), plus `SWEEPER_GRACE_SECONDS` (30), in milliseconds.
+    pub patience_ms: i64,
+}
+
+impl Settings {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// Every setting that is missing or bad, at once.
+    pub fn read(mut reader: Reader) -> Result<Self, Faults> {
+        let settings = Self::from(&mut reader);
+        reader.finish()?;
+        Ok(settings)
+    }
+
+    /// Reads them, leaving the faults in the reader.
+    pub fn from(reader: &mut Reader) -> Self {
+        let longest_wait =
+            config::debounce_max_wait_seconds(reader).max(config::worker_timeout_seconds(reader));
+        let grace = reader.number("SWEEPER_GRACE_SECONDS", 30, 0..=3_600);
+        Self {
+            stores: Stores::read(reader),
+            pseudonym_key: config::pseudonym_key(reader),
+            log_level: config::log_level(reader),
+            patience_ms: i64::from(longest_wait + grace) * 1000,
+        }
+    }
+}

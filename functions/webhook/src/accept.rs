@@ -1,0 +1,167 @@
+//! What an admitted event does: a customer's message is triggered, then stored; a person's message and an
+//! edit go into the history; the rest is ignored with its reason.
+
+use std::sync::Arc;
+
+use clivy::channel::wuzapi::{Edit, Event};
+use clivy::channel::{Ignored, Incoming};
+use clivy::conversation::bot::Bot;
+use clivy::conversation::ids::{ConversationId, EpochMs};
+use clivy::conversation::message::{Author, Message};
+use clivy::conversation::trigger::Trigger;
+use clivy::table::{Stored, TableError, keys};
+
+use crate::admit::{Admitted, unavailable};
+use crate::{Answer, Webhook};
+
+/// Does what the event asks for.
+pub async fn accept(webhook: &Webhook, admitted: Admitted, received_at: EpochMs) -> Answer {
+    let Admitted { bot, event } = admitted;
+    match event {
+        Event::Ignored(reason) => ignored(webhook, &bot, None, reason),
+        _ if !bot.active => ignored(webhook, &bot, None, Ignored::BotInactive),
+        Event::Message(incoming) => customer(webhook, &bot, incoming, received_at).await,
+        Event::Own(incoming) => person(webhook, &bot, incoming, received_at).await,
+        Event::Edit(edit) => edited(webhook, &bot, edit, received_at).await,
+    }
+}
+
+fn ignored(
+    webhook: &Webhook,
+    bot: &Arc<Bot>,
+    id: Option<&ConversationId>,
+    reason: Ignored,
+) -> Answer {
+    tracing::info!(
+        step = "ignored",
+        bot = bot.bot_id.as_str(),
+        conversation = id.map(|id| webhook.pseudonyms.conversation(id)),
+        reason = reason.as_str(),
+        "ignored an event"
+    );
+    Answer::Ignored(reason)
+}
+
+/// A customer's message. The trigger goes first, so that no message is ever stored without one (I3); a
+/// trigger whose message is never stored finds nothing to do.
+async fn customer(
+    webhook: &Webhook,
+    bot: &Bot,
+    incoming: Incoming,
+    received_at: EpochMs,
+) -> Answer {
+    let id = conversation(bot, &incoming);
+    let conversation = webhook.pseudonyms.conversation(&id);
+    let timed = incoming.platform_at.is_some();
+    let name = incoming.name.clone();
+    let message = message(incoming, Author::Customer, received_at);
+    let trigger = Trigger {
+        conversation: id,
+        key: keys::message(message.platform_at, &message.mid),
+        first_at: webhook.clock.now(),
+        retry_turn: None,
+    };
+    if let Err(error) = webhook.queue.send(&trigger, webhook.debounce_seconds).await {
+        tracing::error!(step = "not_stored", conversation, %error, "no trigger could be sent");
+        return Answer::Unavailable;
+    }
+    tracing::info!(
+        step = "trigger_sent",
+        conversation,
+        delay_seconds = webhook.debounce_seconds,
+        "sent a trigger"
+    );
+    let stored = webhook
+        .table
+        .store(&trigger.conversation, &message, name.as_deref(), timed)
+        .await;
+    match stored {
+        Ok(Stored::New) => {
+            tracing::info!(
+                step = "stored",
+                conversation,
+                kind = message.content.kind.as_str(),
+                "stored a message"
+            );
+            Answer::Queued(message.mid)
+        }
+        Ok(Stored::Duplicate) => {
+            tracing::info!(step = "duplicate", conversation, "a message came again");
+            Answer::Duplicate
+        }
+        Err(error) => unavailable(&error),
+    }
+}
+
+/// A message from the business's own number: one of our replies coming back, or a person on the phone,
+/// whose words belong into the history.
+async fn person(
+    webhook: &Webhook,
+    bot: &Arc<Bot>,
+    incoming: Incoming,
+    received_at: EpochMs,
+) -> Answer {
+    let id = conversation(bot, &incoming);
+    match store_person(webhook, &id, incoming, received_at).await {
+        Ok(()) => ignored(webhook, bot, Some(&id), Ignored::OwnMessage),
+        Err(error) => unavailable(&error),
+    }
+}
+
+async fn store_person(
+    webhook: &Webhook,
+    id: &ConversationId,
+    incoming: Incoming,
+    received_at: EpochMs,
+) -> Result<(), TableError> {
+    let bursts = webhook.table.head(id).await?.map_or(0, |head| head.bursts);
+    if id.is_own_reply(&incoming.mid, bursts) {
+        return Ok(());
+    }
+    let timed = incoming.platform_at.is_some();
+    let message = message(incoming, Author::Person, received_at);
+    webhook
+        .table
+        .store_own(id, &message, timed)
+        .await
+        .map(|_| ())
+}
+
+/// An edit changes the message it is about; it is nobody's turn.
+async fn edited(webhook: &Webhook, bot: &Arc<Bot>, edit: Edit, received_at: EpochMs) -> Answer {
+    let id = ConversationId {
+        bot_id: bot.bot_id.clone(),
+        contact: edit.contact,
+    };
+    let done = webhook
+        .table
+        .edit(
+            &id,
+            &edit.original,
+            !edit.own,
+            &edit.content.text,
+            received_at,
+        )
+        .await;
+    match done {
+        Ok(()) => ignored(webhook, bot, Some(&id), Ignored::Protocol),
+        Err(error) => unavailable(&error),
+    }
+}
+
+fn conversation(bot: &Bot, incoming: &Incoming) -> ConversationId {
+    ConversationId {
+        bot_id: bot.bot_id.clone(),
+        contact: incoming.contact.clone(),
+    }
+}
+
+fn message(incoming: Incoming, author: Author, received_at: EpochMs) -> Message {
+    Message {
+        mid: incoming.mid,
+        author,
+        content: incoming.content,
+        platform_at: incoming.platform_at.unwrap_or(received_at),
+        received_at,
+    }
+}

@@ -1,0 +1,49 @@
+//! The webhook's settings.
+
+use std::time::Duration;
+
+use clivy::config::{self, Faults, Reader, Stores};
+
+/// Everything the webhook reads at start.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Table and queue.
+    pub stores: Stores,
+    /// `PSEUDONYM_KEY`.
+    pub pseudonym_key: String,
+    /// `DEBOUNCE_SECONDS`.
+    pub debounce_seconds: u32,
+    /// `WEBHOOK_TIMEOUT_MS`.
+    pub timeout: Duration,
+    /// `BOT_CACHE_SECONDS`.
+    pub bot_cache: Duration,
+    /// `MESSAGE_RETENTION_DAYS`.
+    pub retention_days: u32,
+    /// `LOG_LEVEL`.
+    pub log_level: String,
+}
+
+impl Settings {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// Every setting that is missing or bad, at once.
+    pub fn read(mut reader: Reader) -> Result<Self, Faults> {
+        let settings = Self::from(&mut reader);
+        reader.finish()?;
+        Ok(settings)
+    }
+
+    /// Reads them, leaving the faults in the reader.
+    pub fn from(reader: &mut Reader) -> Self {
+        Self {
+            stores: Stores::read(reader),
+            pseudonym_key: config::pseudonym_key(reader),
+            debounce_seconds: config::debounce_seconds(reader),
+            timeout: Duration::from_millis(u64::from(config::webhook_timeout_ms(reader))),
+            bot_cache: config::bot_cache(reader),
+            retention_days: config::retention_days(reader),
+            log_level: config::log_level(reader),
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! K5 and K6: the stored draft is sent, and the burst is committed.
+
+use std::time::Duration;
+
+use clivy::channel::wuzapi::{Presence, SendError};
+use clivy::conversation::head::{Draft, Head};
+use clivy::conversation::ids::MessageKey;
+use clivy::conversation::outcome::TurnStatus;
+use clivy::conversation::trigger::Trigger;
+use clivy::step;
+use clivy::table::{Commit, Committed, keys};
+
+use crate::batch::End;
+use crate::failure::{self, Trouble};
+use crate::record::{Held, Job};
+
+/// What must be left of the invocation after a send: the commit.
+const AFTER_SEND_MS: i64 = 3_000;
+/// Commits lost in a row to messages that keep coming in.
+const COMMIT_TRIES: u32 = 6;
+/// How long the end of "typing…" may take once the reply is out.
+const PAUSED_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Sends a draft, again with the same id and text if need be (I5), and commits. `head` is the newest HEAD
+/// seen: it tells whether more has come in.
+pub async fn deliver(
+    job: &Job<'_>,
+    held: &Held,
+    head: &Head,
+    draft: &Draft,
+) -> Result<End, Trouble> {
+    if draft.text.is_empty() {
+        return commit(job, held, head, draft).await;
+    }
+    match send(job, held, draft).await {
+        Ok(()) => {
+            step!(info, "sent", held.log, { reply_id = draft.reply_id.as_str(), }, "sent the reply");
+            let stop_typing = async {
+                let contact = &job.trigger.conversation.contact;
+                let stopped =
+                    job.worker
+                        .sender
+                        .presence(&held.bot.gateway, contact, Presence::Paused);
+                let _ = tokio::time::timeout(PAUSED_PATIENCE, stopped).await;
+            };
+            let (end, ()) = futures_util::join!(commit(job, held, head, draft), stop_typing);
+            end
+        }
+        Err(error) => not_sent(job, held, head, draft, &error).await,
+    }
+}
+
+/// K5. A lost answer is asked for again at once, with the same id: the gateway cannot send it twice.
+async fn send(job: &Job<'_>, held: &Held, draft: &Draft) -> Result<(), SendError> {
+    let contact = &job.trigger.conversation.contact;
+    let mut repeated = false;
+    loop {
+        let left_ms = u64::try_from(job.left_ms() - AFTER_SEND_MS).unwrap_or_default();
+        let limit = job
+            .worker
+            .sender
+            .timeout
+            .min(Duration::from_millis(left_ms));
+        let send =
+            job.worker
+                .sender
+                .send_text(&held.bot.gateway, contact, &draft.reply_id, &draft.text);
+        let sent = match tokio::time::timeout(limit, send).await {
+            Ok(sent) => sent,
+            Err(_) => Err(SendError::Unknown { status: None }),
+        };
+        match sent {
+            Err(SendError::Unknown { .. }) if !repeated => repeated = true,
+            sent => return sent,
+        }
+    }
+}
+
+/// The gateway did not take the reply, or did not say so. The draft stays; the model is not asked again.
+async fn not_sent(
+    job: &Job<'_>,
+    held: &Held,
+    head: &Head,
+    draft: &Draft,
+    error: &SendError,
+) -> Result<End, Trouble> {
+    step!(warn, "send_failed", held.log, { error = %error, sends = draft.sends, }, "the gateway did not take the reply");
+    let hopeless = matches!(error, SendError::Rejected { .. });
+    if hopeless || draft.sends >= job.worker.rules.gateway_max_attempts {
+        let mut parked = draft.clone();
+        parked.outcome.status = TurnStatus::Undelivered;
+        return commit(job, held, head, &parked).await;
+    }
+    let seconds = failure::backoff_seconds(job, draft.sends);
+    failure::hand_back(job, held).await;
+    failure::again(job, seconds).await
+}
+
+/// K6. What has come in meanwhile gets its trigger first, then the burst is committed (I3).
+async fn commit(job: &Job<'_>, held: &Held, head: &Head, draft: &Draft) -> Result<End, Trouble> {
+    if draft.outcome.status.is_parked() {
+        // Before the commit: the dead letter may come twice, but never not at all (I1).
+        let parked = Trigger {
+            retry_turn: Some(held.head.burst()),
+            ..job.trigger.clone()
+        };
+        job.worker.queue.park(&job.worker.dlq_url, &parked).await?;
+    }
+    let mut rearmed = cover(job, head).await?;
+    for _ in 0..COMMIT_TRIES {
+        let now = job.worker.clock.now();
+        let newest_ms = held.claim.keys.iter().filter_map(keys::platform_at).max();
+        let committed = job
+            .worker
+            .table
+            .commit(Commit {
+                id: &job.trigger.conversation,
+                burst: held.head.burst(),
+                tries: held.head.tries,
+                claim: &held.claim,
+                draft,
+                reply_at: newest_ms.map_or(now, |newest| now.max(newest.plus_ms(1))),
+                now,
+                rearmed: rearmed.as_ref(),
+            })
+            .await?;
+        match committed {
+            Committed::Done => {
+                let status = draft.outcome.status.as_str();
+                step!(info, "committed", held.log, { status, }, "committed the burst");
+                return Ok(End::Done);
+            }
+            Committed::FencedOut => return failure::fenced_out(job, held).await,
+            Committed::Uncovered(head) => rearmed = cover(job, &head).await?,
+        }
+    }
+    failure::hand_back(job, held).await;
+    failure::again(job, 1).await
+}
+
+/// Sends a trigger for the newest pending message, if there is one: after what is left of its silence (I6).
+async fn cover(job: &Job<'_>, head: &Head) -> Result<Option<MessageKey>, Trouble> {
+    let Some(newest) = head.last_key.as_ref().filter(|_| !head.pend.is_empty()) else {
+        return Ok(None);
+    };
+    let now = job.worker.clock.now();
+    let delay_seconds = job.worker.rules.debounce.rest_seconds(head.last_at, now);
+    let trigger = Trigger {
+        conversation: job.trigger.conversation.clone(),
+        key: newest.clone(),
+        first_at: now,
+        retry_turn: None,
+    };
+    job.worker.queue.send(&trigger, delay_seconds).await?;
+    tracing::info!(
+        step = "rearmed",
+        conversation = job.conversation(),
+        delay_seconds,
+        reason = "MoreCameIn",
+        "sent a trigger for what came in meanwhile"
+    );
+    Ok(Some(newest.clone()))
+}

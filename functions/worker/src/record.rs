@@ -1,0 +1,291 @@
+//! One record: K1. The trigger claims its burst, or finds out what to do instead.
+
+use std::sync::Arc;
+
+use clivy::conversation::bot::Bot;
+use clivy::conversation::decide::{Decision, View, decide};
+use clivy::conversation::head::{Claim, Head};
+use clivy::conversation::ids::{EpochMs, Owner};
+use clivy::conversation::trigger::Trigger;
+use clivy::step;
+use clivy::table::{ClaimRequest, Claimed, Repended, StoredMessage, TableError, TakenOver};
+use clivy::telemetry::TurnFields;
+
+use crate::Worker;
+use crate::answer;
+use crate::batch::End;
+use crate::deliver;
+use crate::failure::Trouble;
+
+/// The newest messages that a claim reads along with it: the history and, nearly always, the burst.
+const NEWEST_MESSAGES: i32 = 30;
+/// How long a claim outlives the invocation that holds it.
+const LEASE_SLACK_MS: i64 = 2_000;
+/// How long a record outlives the invocation that holds it, invisible to others.
+const VISIBILITY_SLACK_MS: i64 = 5_000;
+/// Takeovers lost in a row after which a record comes again later.
+const TAKEOVER_TRIES: u32 = 3;
+
+/// One trigger on its way.
+pub struct Job<'a> {
+    /// The worker.
+    pub worker: &'a Worker,
+    /// The trigger.
+    pub trigger: Trigger,
+    /// Who we are in HEAD.
+    pub owner: Owner,
+    /// When the invocation ends.
+    pub deadline: EpochMs,
+    /// The record's receipt.
+    pub receipt: String,
+    /// How often the record has been received.
+    pub receives: u32,
+}
+
+/// A claim that is ours.
+pub struct Held {
+    /// Its bot.
+    pub bot: Arc<Bot>,
+    /// HEAD as it was when the claim was won.
+    pub head: Head,
+    /// The claim in it.
+    pub claim: Claim,
+    /// The newest messages of the conversation.
+    pub newest: Result<Vec<StoredMessage>, TableError>,
+    /// What every log line says.
+    pub log: TurnFields,
+}
+
+/// Runs one trigger to its end.
+pub async fn run(mut job: Job<'_>) -> End {
+    match work(&mut job).await {
+        Ok(end) => end,
+        Err(trouble) => trouble.end(&job),
+    }
+}
+
+async fn work(job: &mut Job<'_>) -> Result<End, Trouble> {
+    if let Some(burst) = job.trigger.retry_turn
+        && !put_back(job, burst).await?
+    {
+        return Ok(End::Done);
+    }
+    let id = &job.trigger.conversation;
+    let bot = job
+        .worker
+        .bots
+        .get(&id.bot_id)
+        .await?
+        .ok_or(Trouble::UnknownBot)?;
+    // One round trip for both: nearly always the claim succeeds.
+    let (claimed, newest) = futures_util::join!(
+        job.worker
+            .table
+            .claim(request(job), &job.worker.rules.debounce),
+        job.worker.table.newest(id, NEWEST_MESSAGES)
+    );
+    let head = match claimed? {
+        Claimed::Won(head) => Some(head),
+        Claimed::Lost(head) => settle(job, head, &newest).await?,
+    };
+    // Without a claim everything has been settled: acked, or re-armed and then acked (I3).
+    let Some(head) = head else {
+        return Ok(End::Done);
+    };
+    let Some(claim) = head.claim.clone() else {
+        return Ok(End::Done);
+    };
+    let held = Held {
+        log: job.log(&head, &claim),
+        bot,
+        head,
+        claim,
+        newest,
+    };
+    match &held.claim.draft {
+        Some(draft) => deliver::deliver(job, &held, &held.head, draft).await,
+        None => answer::answer(job, &held).await,
+    }
+}
+
+/// A dead letter that is redriven: its turn's messages become pending again, and the record goes on as
+/// their trigger. False when there is nothing to do.
+async fn put_back(job: &mut Job<'_>, burst: u64) -> Result<bool, Trouble> {
+    let id = &job.trigger.conversation;
+    let now = job.worker.clock.now();
+    let repended = job.worker.table.repend(id, burst, now).await?;
+    let log = job.log_burst(burst);
+    match repended {
+        Repended::Pending(key) => {
+            step!(info, "repended", log, {}, "a failed turn is tried again");
+            job.trigger.key = key;
+            job.trigger.first_at = now;
+            Ok(true)
+        }
+        Repended::NoSuchTurn | Repended::NotParked => {
+            step!(info, "nothing_pending", log, { outcome = ?repended, }, "the dead letter has nothing to retry");
+            Ok(false)
+        }
+    }
+}
+
+fn request<'a>(job: &'a Job<'_>) -> ClaimRequest<'a> {
+    ClaimRequest {
+        id: &job.trigger.conversation,
+        key: &job.trigger.key,
+        owner: &job.owner,
+        until: job.deadline.plus_ms(LEASE_SLACK_MS),
+        now: job.worker.clock.now(),
+    }
+}
+
+/// The fast claim failed: decide, and do what was decided. Gives the HEAD with our claim, or nothing when
+/// the trigger is done.
+async fn settle(
+    job: &Job<'_>,
+    mut seen: Option<Head>,
+    newest: &Result<Vec<StoredMessage>, TableError>,
+) -> Result<Option<Head>, Trouble> {
+    for _ in 0..TAKEOVER_TRIES {
+        let decision = decide(
+            &View {
+                head: seen.as_ref(),
+                own_message_is_stored: is_stored(job, seen.as_ref(), newest).await?,
+                key: &job.trigger.key,
+                first_at: job.trigger.first_at,
+                owner: &job.owner,
+                now: job.worker.clock.now(),
+            },
+            &job.worker.rules.debounce,
+        );
+        match decision {
+            Decision::GoOn => return Ok(seen),
+            Decision::Ack(done) => {
+                let step = match done {
+                    clivy::conversation::decide::Done::Superseded => "superseded",
+                    _ => "nothing_pending",
+                };
+                tracing::info!(
+                    step,
+                    conversation = job.conversation(),
+                    reason = ?done,
+                    "nothing to do for this trigger"
+                );
+                return Ok(None);
+            }
+            Decision::Rearm { delay_seconds, why } => {
+                // I3: re-arm before ack.
+                job.rearm(delay_seconds, &format!("{why:?}")).await?;
+                return Ok(None);
+            }
+            Decision::TakeOver { .. } => match take_over(job, seen).await? {
+                TakenOver::Won(head) => return Ok(Some(head)),
+                TakenOver::Lost(head) => seen = head,
+            },
+        }
+    }
+    job.rearm(1, "TakeoverLost").await?;
+    Ok(None)
+}
+
+async fn take_over(job: &Job<'_>, seen: Option<Head>) -> Result<TakenOver, Trouble> {
+    let Some(head) = seen else {
+        return Ok(TakenOver::Lost(None));
+    };
+    let Some(claim) = head.claim.clone() else {
+        return Ok(TakenOver::Lost(Some(head)));
+    };
+    let taken = job
+        .worker
+        .table
+        .take_over(request(job), &head, &claim)
+        .await?;
+    if let TakenOver::Won(head) = &taken {
+        let log = head
+            .claim
+            .as_ref()
+            .map(|claim| job.log(head, claim))
+            .unwrap_or_default();
+        step!(warn, "taken_over", log, {}, "took an expired claim over");
+    }
+    Ok(taken)
+}
+
+async fn is_stored(
+    job: &Job<'_>,
+    head: Option<&Head>,
+    newest: &Result<Vec<StoredMessage>, TableError>,
+) -> Result<bool, Trouble> {
+    let key = &job.trigger.key;
+    let shown = head.is_some_and(|head| head.shows(key))
+        || newest
+            .as_ref()
+            .is_ok_and(|newest| newest.iter().any(|stored| stored.key == *key));
+    if shown {
+        return Ok(true);
+    }
+    let id = &job.trigger.conversation;
+    Ok(job.worker.table.is_stored(id, key).await?)
+}
+
+impl Job<'_> {
+    /// The conversation's name in logs.
+    pub fn conversation(&self) -> String {
+        self.worker
+            .pseudonyms
+            .conversation(&self.trigger.conversation)
+    }
+
+    fn log_burst(&self, burst: u64) -> TurnFields {
+        let conversation = self.conversation();
+        TurnFields {
+            turn: format!("{conversation}/{burst}"),
+            conversation,
+            ..TurnFields::default()
+        }
+    }
+
+    /// What every log line of a turn says.
+    pub fn log(&self, head: &Head, claim: &Claim) -> TurnFields {
+        TurnFields {
+            fence: claim.fence.0,
+            attempt: head.tries,
+            burst_size: claim.keys.len(),
+            ..self.log_burst(head.burst())
+        }
+    }
+
+    /// Sends the trigger again. The caller acks only after that has worked (I3).
+    pub async fn rearm(&self, delay_seconds: u32, why: &str) -> Result<(), Trouble> {
+        let trigger = Trigger {
+            retry_turn: None,
+            ..self.trigger.clone()
+        };
+        self.worker.queue.send(&trigger, delay_seconds).await?;
+        tracing::info!(
+            step = "rearmed",
+            conversation = self.conversation(),
+            delay_seconds,
+            reason = why,
+            "sent the trigger again"
+        );
+        Ok(())
+    }
+
+    /// Milliseconds until the invocation ends.
+    pub fn left_ms(&self) -> i64 {
+        self.deadline.since_ms(self.worker.clock.now())
+    }
+
+    /// Once the claim is won, a crash should be retried when its lease is over and not much later.
+    pub async fn shorten_visibility(&self) {
+        let seconds = self.left_ms().saturating_add(VISIBILITY_SLACK_MS + 999) / 1000;
+        let seconds = u32::try_from(seconds).unwrap_or_default();
+        // Without it the record comes back later, which is slower but loses nothing.
+        let _ = self
+            .worker
+            .queue
+            .set_visibility(&self.receipt, seconds)
+            .await;
+    }
+}

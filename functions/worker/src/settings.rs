@@ -1,0 +1,115 @@
+//! The worker's settings.
+
+use std::time::Duration;
+
+use clivy::config::{self, Faults, Reader, Stores};
+use clivy::conversation::decide::Debounce;
+use clivy::llm::OpenRouterSettings;
+use clivy::prompt::Limits;
+
+/// The thresholds of a turn.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// The debounce.
+    pub debounce: Debounce,
+    /// `AI_TIMEOUT_MS` (120000): the longest wait for an answer of the model.
+    pub ai_timeout: Duration,
+    /// `AI_MAX_ATTEMPTS` (3): attempts before the fallback text.
+    pub ai_max_attempts: u32,
+    /// `AI_RETRY_SECONDS` (30): the first backoff; it doubles, with full jitter.
+    pub ai_retry_seconds: u32,
+    /// `AI_MAX_TOKENS` (800): the longest answer.
+    pub ai_max_tokens: u32,
+    /// `OUTCOME_DEADLINE_SECONDS` (300): how long a burst may wait for something outside, in milliseconds.
+    pub outcome_deadline_ms: i64,
+    /// `GATEWAY_MAX_ATTEMPTS` (5): sends of one draft before it is parked.
+    pub gateway_max_attempts: u32,
+    /// `QUEUE_MAX_RECEIVE_COUNT` (5): receives after which the queue gives a record up.
+    pub queue_max_receive_count: u32,
+    /// `WORKER_TIMEOUT_SECONDS` (180), in milliseconds: the function's own timeout.
+    pub worker_timeout_ms: i64,
+    /// `OPENROUTER_MODEL`: the model of bots that name none.
+    pub model: String,
+    /// How much of the conversation and the documents the model sees.
+    pub prompt: Limits,
+}
+
+/// Everything the worker reads at start.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Table and queue.
+    pub stores: Stores,
+    /// `DLQ_URL`.
+    pub dlq_url: String,
+    /// `PSEUDONYM_KEY`.
+    pub pseudonym_key: String,
+    /// `BOT_CACHE_SECONDS`.
+    pub bot_cache: Duration,
+    /// `MESSAGE_RETENTION_DAYS`.
+    pub retention_days: u32,
+    /// `LOG_LEVEL`.
+    pub log_level: String,
+    /// `GATEWAY_TIMEOUT_MS` (30000): after it, a send's outcome is unknown.
+    pub gateway_timeout: Duration,
+    /// How to reach the model.
+    pub openrouter: OpenRouterSettings,
+    /// The thresholds.
+    pub rules: Rules,
+}
+
+impl Settings {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// Every setting that is missing or bad, at once.
+    pub fn read(mut reader: Reader) -> Result<Self, Faults> {
+        let settings = Self::from(&mut reader);
+        reader.finish()?;
+        Ok(settings)
+    }
+
+    /// Reads them, leaving the faults in the reader.
+    pub fn from(reader: &mut Reader) -> Self {
+        Self {
+            stores: Stores::read(reader),
+            dlq_url: reader.url("DLQ_URL", None),
+            pseudonym_key: config::pseudonym_key(reader),
+            bot_cache: config::bot_cache(reader),
+            retention_days: config::retention_days(reader),
+            log_level: config::log_level(reader),
+            gateway_timeout: milliseconds(reader.number(
+                "GATEWAY_TIMEOUT_MS",
+                30_000,
+                100..=120_000,
+            )),
+            openrouter: config::openrouter(reader),
+            rules: Rules::from(reader),
+        }
+    }
+}
+
+impl Rules {
+    fn from(reader: &mut Reader) -> Self {
+        Self {
+            debounce: config::debounce(reader),
+            ai_timeout: milliseconds(reader.number("AI_TIMEOUT_MS", 120_000, 100..=600_000)),
+            ai_max_attempts: reader.number("AI_MAX_ATTEMPTS", 3, 1..=10),
+            ai_retry_seconds: reader.number("AI_RETRY_SECONDS", 30, 1..=900),
+            ai_max_tokens: reader.number("AI_MAX_TOKENS", 800, 16..=16_000),
+            outcome_deadline_ms: i64::from(reader.number(
+                "OUTCOME_DEADLINE_SECONDS",
+                300,
+                10..=3_600,
+            )) * 1000,
+            gateway_max_attempts: reader.number("GATEWAY_MAX_ATTEMPTS", 5, 1..=20),
+            queue_max_receive_count: reader.number("QUEUE_MAX_RECEIVE_COUNT", 5, 3..=1_000),
+            worker_timeout_ms: i64::from(config::worker_timeout_seconds(reader)) * 1000,
+            model: reader.text("OPENROUTER_MODEL", config::DEFAULT_MODEL),
+            prompt: Limits::default(),
+        }
+    }
+}
+
+fn milliseconds(number: u32) -> Duration {
+    Duration::from_millis(u64::from(number))
+}

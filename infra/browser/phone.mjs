@@ -1,0 +1,141 @@
+// Writes three bubbles in the phone page as a customer and checks what a customer and a newcomer see: one answer, and a
+// timeline with one burst of three and one commit. Then takes the pictures for the README.
+// usage: node phone.mjs BASE_URL OUTPUT_FOLDER NAME_DESKTOP NAME_MOBILE
+
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+
+const [base, folder, desktopName, mobileName] = process.argv.slice(2);
+if (!mobileName) throw new Error('usage: node phone.mjs BASE_URL OUTPUT_FOLDER NAME_DESKTOP NAME_MOBILE');
+
+const BUBBLES = ['Halo', 'Saya mau', 'pesan produk'];
+const ANSWER_WITHIN_MS = 30_000;
+// Longer than the debounce and an answer: a second answer would have come by then.
+const QUIET_MS = 6_000;
+const WIDE = { width: 1280, height: 800 };
+const NARROW = { width: 390, height: 844 };
+const ARGUMENTS = [
+  '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+  '--disable-background-networking', '--disable-component-update', '--disable-sync',
+];
+
+/** A page of a fresh customer, whose requests and complaints are watched. */
+async function customer(browser, watch, name, contact, options = {}) {
+  const context = await browser.newContext({ viewport: WIDE, locale: 'en-GB', timezoneId: 'Asia/Jakarta', ...options });
+  await context.addInitScript((who) => {
+    localStorage.setItem('clivy-phone', JSON.stringify({ customers: [who], contact: who.contact }));
+  }, { name, contact });
+  const page = await context.newPage();
+  page.on('request', (request) => watch.requests.push(request.url()));
+  page.on('console', (message) => ['error', 'warning'].includes(message.type()) && watch.complaints.push(message.text()));
+  page.on('pageerror', (error) => watch.complaints.push(String(error)));
+  await page.goto(base);
+  await page.getByText('Live', { exact: true }).waitFor();
+  return page;
+}
+
+async function write(page, text) {
+  await page.getByLabel('Your message').fill(text);
+  await page.getByLabel('Your message').press('Enter');
+}
+
+const answers = (page) => page.locator('.bubble.theirs');
+const committed = (page) => page.locator('.step[data-step="committed"]');
+
+/** Three bubbles, one answer, and a timeline that says so. */
+async function oneBurstOneAnswer(page) {
+  for (const text of BUBBLES) await write(page, text);
+  assert.deepEqual(await page.locator('.bubble.mine .words').allTextContents(), BUBBLES);
+  await page.getByText(/^Trigger (due in|is due)/).waitFor();
+  await answers(page).first().waitFor({ timeout: ANSWER_WITHIN_MS });
+  await committed(page).first().waitFor();
+  await page.waitForTimeout(QUIET_MS);
+  assert.equal(await answers(page).count(), 1, 'exactly one answer');
+  assert.equal(await committed(page).count(), 1, 'exactly one commit');
+  assert.equal(await page.locator('.step[data-step="stored"]').count(), BUBBLES.length);
+  assert.equal(await page.getByText('Claimed as one burst of 3').count(), 1);
+  assert.equal(await page.getByRole('heading', { name: 'Burst of 3 bubbles' }).count(), 1);
+  assert.equal(await page.locator('.tick[data-state="read"]').count(), BUBBLES.length, 'all three are read');
+  assert.equal(await page.locator('.burst dd').count(), 4, 'duration, model, tokens and cost of the answer');
+}
+
+/** A reload shows the same conversation again. */
+async function survivesReload(page) {
+  const before = await page.locator('.bubble .words').allTextContents();
+  await page.reload();
+  await answers(page).first().waitFor();
+  assert.deepEqual(await page.locator('.bubble .words').allTextContents(), before);
+  assert.equal(await committed(page).count(), 1);
+}
+
+/** What a customer types is text, whatever it looks like. */
+async function textStaysText(page) {
+  const nasty = '<img src=x onerror="document.title=1"><script>document.title=2</script> *x*';
+  await write(page, nasty);
+  await page.locator('.tick[data-state="sending"]').first().waitFor({ state: 'detached' });
+  const last = page.locator('.bubble.mine .words').last();
+  assert.equal(await last.textContent(), nasty);
+  assert.equal(await last.locator('*').count(), 0);
+  assert.match(await page.title(), /Clivy/);
+}
+
+/** Another customer has a chat of their own. */
+async function anotherCustomer(page) {
+  await page.getByRole('button', { name: 'Write as another customer' }).click();
+  await page.getByLabel('Name').fill('Dewi');
+  await page.getByRole('button', { name: 'Start chat' }).click();
+  await page.locator('.bubble').first().waitFor({ state: 'detached' });
+  assert.match(await page.locator('#customer option:checked').textContent(), /^Dewi/);
+}
+
+/** No part of the page is wider than the screen. */
+async function fits(page) {
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  assert.equal(over, 0, 'nothing scrolls sideways');
+}
+
+async function pictures(page, { wide, narrow }) {
+  for (const scheme of ['light', 'dark']) {
+    const named = (name) => join(folder, scheme === 'light' ? name : name.replace(/(\.png)?$/, '-dark.png'));
+    await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
+    await page.setViewportSize(WIDE);
+    await fits(page);
+    await page.screenshot({ path: named(wide) });
+    await page.setViewportSize(NARROW);
+    await fits(page);
+    await page.screenshot({ path: named(narrow) });
+    await page.getByRole('tab', { name: /inside/ }).click();
+    await fits(page);
+    await page.screenshot({ path: named(narrow.replace(/(\.png)?$/, '-inside.png')) });
+    await page.getByRole('tab', { name: 'Chat' }).click();
+  }
+  await page.setViewportSize(WIDE);
+}
+
+const profile = await mkdtemp(join(tmpdir(), 'clivy-browser-'));
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: ARGUMENTS,
+  env: { ...process.env, HOME: profile },
+});
+try {
+  const watch = { requests: [], complaints: [] };
+  // A number of this run: the server may know other runs' customers.
+  const page = await customer(browser, watch, 'Rina Wulandari', `62811${String(Date.now()).slice(-8)}`);
+  await oneBurstOneAnswer(page);
+  await survivesReload(page);
+  await pictures(page, { wide: desktopName, narrow: mobileName });
+  await textStaysText(page);
+  await anotherCustomer(page);
+  const origin = new URL(base).origin;
+  const strangers = watch.requests.filter((url) => new URL(url).origin !== origin && !url.startsWith('data:'));
+  assert.deepEqual(strangers, [], 'no request left the origin');
+  assert.deepEqual(watch.complaints, [], 'the console is clean');
+  console.log('phone page: three bubbles, one burst, one answer');
+} finally {
+  await browser.close();
+  await rm(profile, { recursive: true, force: true });
+}

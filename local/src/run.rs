@@ -1,0 +1,369 @@
+//! One run: everything started, until Ctrl-C, and stopped again without losing anything.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use clivy::conversation::bot::Bot;
+use clivy::http::{Http, Network};
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::args::Args;
+use crate::clock::WorldClock;
+use crate::data::Data;
+use crate::engines::Through;
+use crate::front::{self, Hooks, WebhookAt};
+use crate::gateway::Gateway;
+use crate::invoke::Remote;
+use crate::mapping::Invoke;
+use crate::model::Model;
+use crate::phone::{self, PhoneState};
+use crate::schedule;
+use crate::sqs::PeekState;
+use crate::steps::Steps;
+use crate::world::{DLQ, Parts, QUEUE, World};
+
+/// How long a stop waits for what is in flight.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
+/// The gateway address in a bots file that means the demo gateway.
+const DEMO_GATEWAY: &str = "demo";
+
+/// Everything of a run.
+pub struct Run {
+    address: SocketAddr,
+    listener: Option<TcpListener>,
+    data: Data,
+    world: World,
+    bots: Vec<Bot>,
+    steps: Steps,
+    gateway: Gateway,
+    model: Option<Model>,
+    remote: Option<Arc<Remote>>,
+    http: Arc<dyn Http>,
+}
+
+impl Run {
+    /// Opens everything; nothing is answered yet. `settings` is the process's environment.
+    ///
+    /// # Errors
+    /// The address is taken, the data folder is in use, a setting or the bots file is bad.
+    pub async fn open(
+        args: &Args,
+        settings: BTreeMap<String, String>,
+        steps: Steps,
+    ) -> anyhow::Result<Self> {
+        let mut bots = args.bots()?;
+        let listener = TcpListener::bind(args.listen)
+            .await
+            .with_context(|| format!("{} cannot be listened on", args.listen))?;
+        let address = listener.local_addr()?;
+        let base_url = format!("http://{address}");
+        let data = if args.ephemeral {
+            Data::Memory
+        } else {
+            Data::folder(&args.data)?
+        };
+        connect_gateways(&mut bots, args.gateway_url.as_deref(), &base_url);
+        let (settings, has_model) = settings_of(settings, &base_url, &data)?;
+        let http: Arc<dyn Http> = Arc::new(Network::new()?);
+        let world = World::open(Parts {
+            dynamodb: data.open()?,
+            base_url,
+            settings,
+            http: Arc::clone(&http),
+            clock: Arc::new(WorldClock::real()),
+            intercept: Arc::new(Through),
+        })
+        .await?;
+        world.put_bots(&bots).await?;
+        if let Err(error) = data.restore(&world.engines.sqs) {
+            // What is owed an answer is in the table, and gets its triggers below.
+            tracing::warn!(%error, "the queues of the last run could not be restored");
+        }
+        let remote = args.functions.as_ref().map(|base_url| {
+            Arc::new(Remote {
+                http: Arc::clone(&http),
+                base_url: base_url.trim_end_matches('/').to_owned(),
+                timeout: Duration::from_secs(180),
+            })
+        });
+        if remote.is_none() {
+            let owed = world.recover().await?;
+            if owed > 0 {
+                tracing::info!(owed, "conversations of the last run are owed an answer");
+            }
+        }
+        Ok(Self {
+            address,
+            listener: Some(listener),
+            data,
+            gateway: Gateway::new(bots.iter().map(|bot| bot.gateway.token.clone()).collect()),
+            model: has_model.then(|| Model::new(args.demo_latency())),
+            world,
+            bots,
+            steps,
+            remote,
+            http,
+        })
+    }
+
+    /// Where the run listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The system inside.
+    #[must_use]
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// What a person at the terminal wants to know.
+    #[must_use]
+    pub fn greeting(&self) -> String {
+        let base = format!("http://{}", self.address);
+        let bot = self.bots.first().map_or("demo", |bot| bot.bot_id.as_str());
+        let model = if self.model.is_some() {
+            "the built-in demo model (no OPENROUTER_API_KEY is set): it answers from the bot's documents"
+        } else {
+            "OpenRouter, as OPENROUTER_API_KEY and OPENROUTER_BASE_URL say"
+        };
+        let event = json!({"event": "Message", "instanceName": bot, "data": {
+            "Info": {"ID": "msg-1", "Sender": "6281234567890@s.whatsapp.net"},
+            "Message": {"conversation": "Halo, jam buka toko?"}}});
+        format!(
+            "Clivy runs at {base}\n\n  phone page   {base}/\n  webhook      {base}/webhook/ai\n  \
+             DynamoDB     {base}   (AWS_ENDPOINT_URL_DYNAMODB, table clivy)\n  \
+             SQS          {base}   (AWS_ENDPOINT_URL_SQS, queue {QUEUE})\n  model        {model}\n\n\
+             Write to the bot as a gateway would:\n\n  curl -X POST {base}/webhook/ai -H 'Content-Type: \
+             application/json' -d '{event}'\n\nCtrl-C stops; what is pending then is answered after the next start.\n"
+        )
+    }
+
+    /// Serves until `shutdown`, then stops cleanly: nothing new is accepted, what is in flight may end, what
+    /// is queued is kept.
+    ///
+    /// # Errors
+    /// The server fails, or the queues cannot be kept.
+    pub async fn serve(mut self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let listener = self.listener.take().context("it is served already")?;
+        let (stop, _) = watch::channel(false);
+        let stopped = || {
+            let mut stop = stop.subscribe();
+            async move {
+                // An error means that the sender is gone, which is a stop too.
+                let _ = stop.wait_for(|stop| *stop).await;
+            }
+        };
+        let invoke: Arc<dyn Invoke> = match &self.remote {
+            Some(remote) => Arc::clone(remote) as Arc<dyn Invoke>,
+            None => self.world.in_process(),
+        };
+        let router = self.router();
+        let work = async {
+            tokio::join!(
+                self.world.mapping(invoke).run(stopped()),
+                self.schedules(stopped),
+            );
+        };
+        let server = axum::serve(listener, router).into_future();
+        tokio::pin!(work, server, shutdown);
+        tokio::select! {
+            ended = &mut server => ended.context("the server ended")?,
+            () = &mut work => anyhow::bail!("the event source mapping ended"),
+            () = &mut shutdown => {}
+        }
+        stop.send_replace(true);
+        // The demo model and gateway are still served, so that what is in flight can end.
+        let patience = tokio::time::sleep(STOP_PATIENCE);
+        tokio::select! {
+            () = &mut work => {}
+            _ = &mut server => {}
+            () = patience => {
+                tracing::warn!("some turns did not end in time; the next start goes on with them");
+            }
+        }
+        self.data.keep(&self.world.engines.sqs)
+    }
+
+    fn router(&self) -> Router {
+        let at = match &self.remote {
+            None => WebhookAt::Here(Arc::clone(&self.world.webhook)),
+            Some(remote) => WebhookAt::There {
+                http: Arc::clone(&self.http),
+                base_url: remote.base_url.clone(),
+            },
+        };
+        let sqs = self.world.engines.sqs.clone();
+        let pseudonyms = self.world.pseudonyms.clone();
+        let phone = phone::router(PhoneState {
+            steps: self.steps.clone(),
+            gateway: self.gateway.clone(),
+            bot_ids: self
+                .bots
+                .iter()
+                .map(|bot| bot.bot_id.as_str().to_owned())
+                .collect(),
+            bot_names: self.bots.iter().map(|bot| bot.name.clone()).collect(),
+            deliver: Arc::new(Hooks {
+                at: at.clone(),
+                bots: self.bots.clone(),
+            }),
+            status: Arc::new(move || status(&sqs)),
+            conversation_of: Arc::new(move |bot, contact| {
+                conversation_of(&pseudonyms, bot, contact)
+            }),
+        });
+        let mut router = front::router(at)
+            .merge(phone)
+            .merge(self.world.engines.router())
+            .nest(GATEWAY_PATH, self.gateway.router());
+        if let Some(model) = &self.model {
+            router = router.nest(MODEL_PATH, model.router());
+        }
+        router
+    }
+
+    async fn schedules<S: Future<Output = ()>>(&self, stopped: impl Fn() -> S) {
+        const MINUTE: Duration = Duration::from_secs(60);
+        const HOUR: Duration = Duration::from_secs(3600);
+        let sweep = || async {
+            let done = match &self.remote {
+                Some(remote) => remote
+                    .call("sweeper", &json!({}))
+                    .await
+                    .map(|_| ())
+                    .map_err(anyhow::Error::from),
+                None => {
+                    let deadline = self.world.clock.now().plus_ms(50_000);
+                    let swept = self.world.sweeper.sweep(deadline).await;
+                    swept.map(|_| ()).map_err(anyhow::Error::from)
+                }
+            };
+            if let Err(error) = done {
+                tracing::error!(%error, "the sweeper failed");
+            }
+            // DynamoDB on AWS does this by itself.
+            let _ = self.world.engines.dynamodb.sweep_ttl();
+        };
+        let check = || async {
+            let done = match &self.remote {
+                Some(remote) => remote
+                    .call("credits", &json!({}))
+                    .await
+                    .map(|_| ())
+                    .map_err(anyhow::Error::from),
+                None => self
+                    .world
+                    .credits
+                    .check()
+                    .await
+                    .map(|_| ())
+                    .map_err(anyhow::Error::from),
+            };
+            if let Err(error) = done {
+                tracing::error!(%error, "the credits could not be read");
+            }
+        };
+        tokio::join!(
+            schedule::every(MINUTE, MINUTE, sweep, stopped()),
+            schedule::every(Duration::from_secs(2), HOUR, check, stopped()),
+        );
+    }
+}
+
+const GATEWAY_PATH: &str = "/demo/wuzapi";
+const MODEL_PATH: &str = "/demo/openrouter";
+
+fn connect_gateways(bots: &mut [Bot], gateway_url: Option<&str>, base_url: &str) {
+    for bot in bots {
+        let url = &mut bot.gateway.url;
+        match gateway_url {
+            Some(gateway_url) => gateway_url.clone_into(url),
+            None if url == DEMO_GATEWAY => *url = format!("{base_url}{GATEWAY_PATH}"),
+            None => {}
+        }
+        *url = url.trim_end_matches('/').to_owned();
+    }
+}
+
+/// The functions' settings; and whether the demo model answers.
+fn settings_of(
+    mut settings: BTreeMap<String, String>,
+    base_url: &str,
+    data: &Data,
+) -> anyhow::Result<(BTreeMap<String, String>, bool)> {
+    // Where the engines are is this run's own affair.
+    for name in ["TABLE_NAME", "QUEUE_URL", "DLQ_URL"] {
+        settings.remove(name);
+    }
+    if !settings.contains_key("PSEUDONYM_KEY") {
+        settings.insert("PSEUDONYM_KEY".to_owned(), data.pseudonym_key()?);
+    }
+    let given = |name: &str| {
+        settings
+            .get(name)
+            .is_some_and(|value| !value.trim().is_empty())
+    };
+    let demo = !given("OPENROUTER_API_KEY") && !given("OPENROUTER_BASE_URL");
+    if demo {
+        settings.insert(
+            "OPENROUTER_BASE_URL".to_owned(),
+            format!("{base_url}{MODEL_PATH}"),
+        );
+    }
+    if !given_key(&settings) {
+        settings.insert("OPENROUTER_API_KEY".to_owned(), "demo".to_owned());
+    }
+    Ok((settings, demo))
+}
+
+fn given_key(settings: &BTreeMap<String, String>) -> bool {
+    settings
+        .get("OPENROUTER_API_KEY")
+        .is_some_and(|key| !key.trim().is_empty())
+}
+
+fn status(sqs: &crate::sqs::Sqs) -> serde_json::Value {
+    let count = |name: &str| {
+        sqs.stats(name).map(|stats| {
+            json!({
+                "visible": stats.visible,
+                "in_flight": stats.in_flight,
+                "delayed": stats.delayed,
+            })
+        })
+    };
+    let triggers: Vec<_> = sqs
+        .peek(QUEUE)
+        .into_iter()
+        .take(20)
+        .map(|trigger| {
+            let (state, due_in_ms) = match trigger.state {
+                PeekState::Delayed { due_in } => ("delayed", due_in.as_millis()),
+                PeekState::Visible => ("visible", 0),
+                PeekState::InFlight => ("in_flight", 0),
+            };
+            json!({"state": state, "due_in_ms": due_in_ms, "receive_count": trigger.receive_count})
+        })
+        .collect();
+    let mut queue = count(QUEUE).unwrap_or_default();
+    if let Some(queue) = queue.as_object_mut() {
+        queue.insert("triggers".to_owned(), triggers.into());
+    }
+    json!({"queue": queue, "dlq": count(DLQ)})
+}
+
+fn conversation_of(pseudonyms: &clivy::pseudonym::Pseudonyms, bot: &str, contact: &str) -> String {
+    use clivy::conversation::ids::{BotId, Contact, ConversationId};
+    match (BotId::new(bot), Contact::new(contact)) {
+        (Ok(bot_id), Ok(contact)) => pseudonyms.conversation(&ConversationId { bot_id, contact }),
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,338 @@
+//! The whole system, put together: the engines, the functions, the queues between them. The one-machine run
+//! and the tests build the same one.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use clivy::bots::Bots;
+use clivy::clock::Clock;
+use clivy::config::Reader;
+use clivy::conversation::bot::Bot;
+use clivy::conversation::ids::EpochMs;
+use clivy::http::Http;
+use clivy::llm::OpenRouter;
+use clivy::pseudonym::Pseudonyms;
+use clivy::queue::Queue;
+use clivy::table::{Table, keys, schema};
+use credits::Credits;
+use dynoxide::Database;
+use sweeper::Sweeper;
+use webhook::Webhook;
+use worker::Worker;
+
+use crate::engines::{Engines, Intercept, Wire};
+use crate::invoke::InProcess;
+use crate::mapping::{Invoke, Mapping};
+use crate::sqs::{QueueSettings, Redrive, Sqs};
+
+/// The table's name on one machine.
+pub const TABLE: &str = "clivy";
+/// The queue of triggers.
+pub const QUEUE: &str = "clivy-triggers";
+/// Its dead letters.
+pub const DLQ: &str = "clivy-triggers-dlq";
+
+/// What the template sets too; a test compares the two.
+pub mod as_deployed {
+    /// Records of one batch.
+    pub const BATCH_SIZE: usize = 10;
+    /// Batches at once.
+    pub const MAXIMUM_CONCURRENCY: usize = 10;
+    /// How long a received record stays invisible, in seconds.
+    pub const VISIBILITY_TIMEOUT_SECONDS: u32 = 1_080;
+    /// Receives before a record becomes a dead letter.
+    pub const MAX_RECEIVE_COUNT: u32 = 5;
+    /// How long a record is kept, in seconds.
+    pub const RETENTION_SECONDS: u32 = 345_600;
+    /// How long a dead letter is kept, in seconds.
+    pub const DLQ_RETENTION_SECONDS: u32 = 1_209_600;
+}
+
+/// What a world is made of.
+pub struct Parts {
+    /// The engine's data; see [`memory`] and [`on_disk`].
+    pub dynamodb: Database,
+    /// The address that queue URLs begin with.
+    pub base_url: String,
+    /// Settings that differ from the defaults, by name.
+    pub settings: BTreeMap<String, String>,
+    /// The network, for the model and the gateways.
+    pub http: Arc<dyn Http>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// What stands between the functions and the engines.
+    pub intercept: Arc<dyn Intercept>,
+}
+
+/// The system.
+#[derive(Clone)]
+pub struct World {
+    /// DynamoDB and SQS.
+    pub engines: Engines,
+    /// The webhook function.
+    pub webhook: Arc<Webhook>,
+    /// The worker function.
+    pub worker: Arc<Worker>,
+    /// The sweeper function.
+    pub sweeper: Arc<Sweeper>,
+    /// The credits function.
+    pub credits: Arc<Credits>,
+    /// The table, past the interceptor.
+    pub table: Table,
+    /// The queue, past the interceptor.
+    pub queue: Queue,
+    /// Names for logs.
+    pub pseudonyms: Pseudonyms,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// An engine that forgets.
+///
+/// # Errors
+/// SQLite cannot be opened.
+pub fn memory() -> anyhow::Result<Database> {
+    Database::memory().context("the embedded DynamoDB could not be opened in memory")
+}
+
+/// An engine on a file in `folder`.
+///
+/// # Errors
+/// The file cannot be opened.
+pub fn on_disk(folder: &Path) -> anyhow::Result<Database> {
+    let file = folder.join("dynamodb.sqlite");
+    let path = file
+        .to_str()
+        .context("the data folder's name is not UTF-8")?;
+    Database::new(path).with_context(|| format!("{path} could not be opened"))
+}
+
+impl World {
+    /// Puts a world together and creates its table and queues where they are missing.
+    ///
+    /// # Errors
+    /// A setting is bad, or the engine refuses.
+    pub async fn open(parts: Parts) -> anyhow::Result<Self> {
+        let clock = Arc::clone(&parts.clock);
+        let wall_clock = Arc::clone(&parts.clock);
+        let sqs = Sqs::new(&parts.base_url, Arc::new(move || wall_clock.now().0));
+        create_queues(&sqs);
+        let engines = Engines {
+            dynamodb: parts.dynamodb,
+            sqs,
+        };
+        let reader = || Reader::new(settings(&engines.sqs, &parts.settings));
+        let functions = Wire::new(engines.clone(), parts.intercept);
+        let webhook = webhook(
+            &functions,
+            &clock,
+            webhook::settings::Settings::read(reader())?,
+        )?;
+        let worker = Worker::new(
+            dynamodb(&functions),
+            sqs_client(&functions),
+            Arc::clone(&parts.http),
+            Arc::clone(&clock),
+            worker::settings::Settings::read(reader())?,
+        )?;
+        let sweeper = sweeper(
+            &functions,
+            &clock,
+            sweeper::settings::Settings::read(reader())?,
+        )?;
+        let credits = credits(&parts.http, credits::settings::Settings::read(reader())?);
+        let direct = Wire::new(engines.clone(), Arc::new(crate::engines::Through));
+        let client = dynamodb(&direct);
+        schema::create(&client, TABLE).await?;
+        let pseudonyms = webhook.pseudonyms.clone();
+        let queue_url = engines.sqs.queue_url(QUEUE);
+        Ok(Self {
+            queue: Queue::new(sqs_client(&direct), queue_url, pseudonyms.clone()),
+            table: Table::new(client, TABLE.to_owned(), 90),
+            webhook: Arc::new(webhook),
+            worker: Arc::new(worker),
+            sweeper: Arc::new(sweeper),
+            credits: Arc::new(credits),
+            engines,
+            pseudonyms,
+            clock,
+        })
+    }
+
+    /// Writes bots into the table.
+    ///
+    /// # Errors
+    /// The engine refuses one.
+    pub async fn put_bots(&self, bots: &[Bot]) -> anyhow::Result<()> {
+        for bot in bots {
+            self.table.put_bot(bot, self.clock.now()).await?;
+        }
+        Ok(())
+    }
+
+    /// The event source mapping from the queue to `invoke`.
+    pub fn mapping(&self, invoke: Arc<dyn Invoke>) -> Mapping {
+        Mapping {
+            sqs: self.engines.sqs.clone(),
+            queue: QUEUE.to_owned(),
+            batch_size: as_deployed::BATCH_SIZE,
+            batch_window: Duration::ZERO,
+            max_concurrency: as_deployed::MAXIMUM_CONCURRENCY,
+            invoke,
+        }
+    }
+
+    /// The worker in this process, as the mapping invokes it.
+    pub fn in_process(&self) -> Arc<dyn Invoke> {
+        Arc::new(InProcess::new(
+            Arc::clone(&self.worker),
+            Arc::clone(&self.clock),
+        ))
+    }
+
+    /// After a start: nobody else works on this data, so claims of a process that is gone end now, and every
+    /// conversation that is owed an answer gets a trigger. Gives their number.
+    ///
+    /// # Errors
+    /// The engine or the queue refuses.
+    pub async fn recover(&self) -> anyhow::Result<usize> {
+        let now = self.clock.now();
+        for shard in 0..keys::OWED_SHARDS {
+            let mut from = None;
+            loop {
+                let page = self.table.owed(shard, now.plus_ms(1), from).await?;
+                for owed in &page.owed {
+                    let head = self.table.head(&owed.id).await?;
+                    if let Some(claim) = head.and_then(|head| head.claim) {
+                        self.table.hand_back(&owed.id, claim.fence, now).await?;
+                    }
+                }
+                from = page.next;
+                if from.is_none() {
+                    break;
+                }
+            }
+        }
+        let never = EpochMs(i64::MAX);
+        let swept = self.sweeper.sweep_before(now.plus_ms(1), never).await?;
+        Ok(swept.hits)
+    }
+}
+
+fn create_queues(sqs: &Sqs) {
+    sqs.create_queue(
+        DLQ,
+        QueueSettings {
+            retention_seconds: as_deployed::DLQ_RETENTION_SECONDS,
+            ..QueueSettings::default()
+        },
+    );
+    sqs.create_queue(
+        QUEUE,
+        QueueSettings {
+            visibility_timeout_seconds: as_deployed::VISIBILITY_TIMEOUT_SECONDS,
+            retention_seconds: as_deployed::RETENTION_SECONDS,
+            redrive: Some(Redrive {
+                dead_letter_queue: DLQ.to_owned(),
+                max_receive_count: as_deployed::MAX_RECEIVE_COUNT,
+            }),
+            ..QueueSettings::default()
+        },
+    );
+}
+
+/// The settings of all functions: where the engines are, then what the caller wants otherwise.
+fn settings(sqs: &Sqs, others: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut settings: BTreeMap<String, String> = [
+        ("TABLE_NAME", TABLE.to_owned()),
+        ("QUEUE_URL", sqs.queue_url(QUEUE)),
+        ("DLQ_URL", sqs.queue_url(DLQ)),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect();
+    settings.extend(others.clone());
+    settings
+}
+
+/// The SDK insists on a region and on signing, though nobody here checks either.
+fn dynamodb(wire: &Wire) -> aws_sdk_dynamodb::Client {
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static("us-east-1"))
+        .credentials_provider(Credentials::new("local", "local", None, None, "local"))
+        .endpoint_url("http://127.0.0.1")
+        .http_client(wire.clone())
+        .build();
+    aws_sdk_dynamodb::Client::from_conf(config)
+}
+
+fn sqs_client(wire: &Wire) -> aws_sdk_sqs::Client {
+    let config = aws_sdk_sqs::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static("us-east-1"))
+        .credentials_provider(Credentials::new("local", "local", None, None, "local"))
+        .endpoint_url("http://127.0.0.1")
+        .http_client(wire.clone())
+        .build();
+    aws_sdk_sqs::Client::from_conf(config)
+}
+
+fn webhook(
+    wire: &Wire,
+    clock: &Arc<dyn Clock>,
+    settings: webhook::settings::Settings,
+) -> anyhow::Result<Webhook> {
+    let pseudonyms = Pseudonyms::new(&settings.pseudonym_key)?;
+    let table = Table::new(
+        dynamodb(wire),
+        settings.stores.table_name,
+        settings.retention_days,
+    );
+    Ok(Webhook {
+        queue: Queue::new(
+            sqs_client(wire),
+            settings.stores.queue_url,
+            pseudonyms.clone(),
+        ),
+        bots: Bots::new(table.clone(), Arc::clone(clock), settings.bot_cache),
+        table,
+        clock: Arc::clone(clock),
+        pseudonyms,
+        debounce_seconds: settings.debounce_seconds,
+        timeout: settings.timeout,
+        allow_open_bots: true,
+    })
+}
+
+fn sweeper(
+    wire: &Wire,
+    clock: &Arc<dyn Clock>,
+    settings: sweeper::settings::Settings,
+) -> anyhow::Result<Sweeper> {
+    let pseudonyms = Pseudonyms::new(&settings.pseudonym_key)?;
+    Ok(Sweeper {
+        table: Table::new(dynamodb(wire), settings.stores.table_name, 90),
+        queue: Queue::new(
+            sqs_client(wire),
+            settings.stores.queue_url,
+            pseudonyms.clone(),
+        ),
+        clock: Arc::clone(clock),
+        pseudonyms,
+        patience_ms: settings.patience_ms,
+    })
+}
+
+fn credits(http: &Arc<dyn Http>, settings: credits::settings::Settings) -> Credits {
+    Credits {
+        openrouter: OpenRouter::new(Arc::clone(http), settings.openrouter),
+        management: settings
+            .management
+            .map(|management| OpenRouter::new(Arc::clone(http), management)),
+    }
+}

@@ -1,0 +1,411 @@
+//! What a trigger may do with a conversation it could not claim at once.
+//!
+//! The fast claim is one conditional write. When its condition fails, this function reads the HEAD that
+//! made it fail and says what the trigger does instead. It is the only place where that is decided.
+
+use super::backoff::delay_seconds;
+use super::head::Head;
+use super::ids::{EpochMs, Fence, MessageKey, Owner};
+
+/// The thresholds of the debounce.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Debounce {
+    /// Silence after which a burst is answered (`DEBOUNCE_SECONDS`).
+    pub seconds: u32,
+    /// The longest a steady typist waits (`DEBOUNCE_MAX_WAIT_SECONDS`).
+    pub max_wait_seconds: u32,
+    /// Messages after which nobody waits (`DEBOUNCE_MAX_MESSAGES`).
+    pub max_messages: u32,
+    /// How long a webhook may take between its trigger and its write, in milliseconds
+    /// (`WEBHOOK_TIMEOUT_MS`).
+    pub webhook_timeout_ms: i64,
+}
+
+/// Slack on top of the webhook's timeout: an answer in flight and clocks that differ.
+const STORE_SLACK_MS: i64 = 5_000;
+
+/// The longest a trigger waits for somebody else's claim.
+const BUSY_CAP_MS: i64 = 30_000;
+
+impl Debounce {
+    /// How long after its first trigger a message may still become stored, in milliseconds.
+    #[must_use]
+    pub fn store_limit_ms(&self) -> i64 {
+        self.webhook_timeout_ms.saturating_add(STORE_SLACK_MS)
+    }
+
+    /// The delay of a trigger that covers a pending message: what is left of its silence (I6).
+    #[must_use]
+    pub fn rest_seconds(&self, last_at: Option<EpochMs>, now: EpochMs) -> u32 {
+        let silence_ms = i64::from(self.seconds) * 1000;
+        last_at.map_or(0, |at| {
+            delay_seconds(at.plus_ms(silence_ms).since_ms(now).min(silence_ms))
+        })
+    }
+
+    fn waited_enough(&self, head: &Head, now: EpochMs) -> bool {
+        head.pend_since
+            .is_some_and(|since| now.since_ms(since) >= i64::from(self.max_wait_seconds) * 1000)
+            || head.pend.len() >= self.max_messages as usize
+    }
+}
+
+/// What the worker knows when it decides.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// HEAD as it was when the claim's condition failed.
+    pub head: Option<&'a Head>,
+    /// Whether the trigger's own message is stored.
+    pub own_message_is_stored: bool,
+    /// The trigger's own message.
+    pub key: &'a MessageKey,
+    /// When the trigger was first sent.
+    pub first_at: EpochMs,
+    /// Who asks.
+    pub owner: &'a Owner,
+    /// The time.
+    pub now: EpochMs,
+}
+
+/// Why a trigger ends without work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// Its message was never stored, and never will be: its sender got no 2xx.
+    NeverStored,
+    /// Every message has been answered.
+    NothingPending,
+    /// A newer message has its own trigger, which covers this one too (I3).
+    Superseded,
+}
+
+/// Why a trigger comes back later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Later {
+    /// Its message is not stored yet.
+    NotYetStored,
+    /// Somebody works on the conversation.
+    Busy,
+    /// A person has the conversation.
+    Paused,
+    /// A failed burst waits for its next try.
+    Backoff,
+    /// HEAD changed while it was looked at.
+    Changed,
+}
+
+/// What the trigger does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// The claim is ours: the answer to our own write was lost. Go on with it.
+    GoOn,
+    /// Nothing to do: delete the trigger.
+    Ack(Done),
+    /// Send the trigger again with this delay, then delete this one (I3: in that order).
+    Rearm {
+        /// Whole seconds.
+        delay_seconds: u32,
+        /// Why.
+        why: Later,
+    },
+    /// The claim has expired: take it over, if it is still the one with this fence.
+    TakeOver {
+        /// The fence that was seen.
+        seen: Fence,
+    },
+}
+
+/// Decides what a trigger does after its fast claim failed.
+#[must_use]
+pub fn decide(view: &View<'_>, debounce: &Debounce) -> Decision {
+    // The own-message rule comes before everything else, taking over an expired claim included: a trigger
+    // may overtake the write of its message, and it is that message's only cover until then (I3).
+    if !view.own_message_is_stored {
+        return before_it_is_stored(view, debounce);
+    }
+    let Some(head) = view.head else {
+        return Decision::Ack(Done::NothingPending);
+    };
+    if let Some(claim) = &head.claim {
+        if claim.owner == *view.owner {
+            return Decision::GoOn;
+        }
+        let left_ms = claim.until.since_ms(view.now);
+        if left_ms < 0 {
+            return Decision::TakeOver { seen: claim.fence };
+        }
+        // One second more, so that the lease is over when the trigger comes back. Never longer than the
+        // cap: the claim may be released long before its lease ends.
+        return rearm(left_ms.saturating_add(1000).min(BUSY_CAP_MS), Later::Busy);
+    }
+    unclaimed(head, view, debounce)
+}
+
+fn before_it_is_stored(view: &View<'_>, debounce: &Debounce) -> Decision {
+    let left_ms = debounce
+        .store_limit_ms()
+        .saturating_sub(view.now.since_ms(view.first_at));
+    if left_ms < 0 {
+        return Decision::Ack(Done::NeverStored);
+    }
+    let pause_ms = i64::from(debounce.seconds.max(1)) * 1000;
+    rearm(left_ms.min(pause_ms).max(1000), Later::NotYetStored)
+}
+
+fn unclaimed(head: &Head, view: &View<'_>, debounce: &Debounce) -> Decision {
+    if head.pend.is_empty() {
+        return Decision::Ack(Done::NothingPending);
+    }
+    let own_turn = head.pend.contains(view.key)
+        && (head.last_key.as_ref() == Some(view.key) || debounce.waited_enough(head, view.now));
+    if !own_turn {
+        // The trigger of the newest message was enqueued before that message became visible (I3).
+        return Decision::Ack(Done::Superseded);
+    }
+    for (until, why) in [
+        (head.paused_until, Later::Paused),
+        (head.retry_at, Later::Backoff),
+    ] {
+        if let Some(until) = until
+            && until > view.now
+        {
+            return rearm(until.since_ms(view.now), why);
+        }
+    }
+    rearm(1000, Later::Changed)
+}
+
+fn rearm(ms: i64, why: Later) -> Decision {
+    Decision::Rearm {
+        delay_seconds: delay_seconds(ms),
+        why,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::head::Claim;
+    use super::*;
+
+    const NOW: EpochMs = EpochMs(1_000_000);
+    const DEBOUNCE: Debounce = Debounce {
+        seconds: 3,
+        max_wait_seconds: 15,
+        max_messages: 50,
+        webhook_timeout_ms: 8_000,
+    };
+
+    fn key(n: u32) -> MessageKey {
+        MessageKey::new(format!("M#{n}"))
+    }
+
+    fn keys(ns: &[u32]) -> BTreeSet<MessageKey> {
+        ns.iter().map(|n| key(*n)).collect()
+    }
+
+    fn pending(ns: &[u32]) -> Head {
+        Head {
+            pend: keys(ns),
+            pend_since: Some(NOW.plus_ms(-4_000)),
+            last_key: ns.last().map(|n| key(*n)),
+            last_at: Some(NOW.plus_ms(-3_000)),
+            ..Head::default()
+        }
+    }
+
+    fn claimed(by: &str, until: EpochMs, ns: &[u32]) -> Head {
+        Head {
+            claim: Some(Claim {
+                fence: Fence(7),
+                owner: Owner(by.to_owned()),
+                until,
+                since: NOW,
+                keys: keys(ns),
+                draft: None,
+            }),
+            ..Head::default()
+        }
+    }
+
+    fn ask(head: Option<&Head>, own: u32, stored: bool, first_at: EpochMs) -> Decision {
+        let key = key(own);
+        let owner = Owner("me".to_owned());
+        decide(
+            &View {
+                head,
+                own_message_is_stored: stored,
+                key: &key,
+                first_at,
+                owner: &owner,
+                now: NOW,
+            },
+            &DEBOUNCE,
+        )
+    }
+
+    #[test]
+    fn a_trigger_that_overtook_its_message_comes_back_until_the_webhook_must_be_dead() {
+        let young = NOW.plus_ms(-3_000);
+        let expired = claimed("other", NOW.plus_ms(-1), &[9]);
+        for head in [None, Some(&pending(&[9])), Some(&expired)] {
+            assert_eq!(
+                ask(head, 1, false, young),
+                Decision::Rearm {
+                    delay_seconds: 3,
+                    why: Later::NotYetStored
+                }
+            );
+            assert_eq!(
+                ask(head, 1, false, NOW.plus_ms(-13_001)),
+                Decision::Ack(Done::NeverStored)
+            );
+        }
+        assert!(matches!(
+            ask(None, 1, false, NOW.plus_ms(-13_000)),
+            Decision::Rearm { .. }
+        ));
+    }
+
+    #[test]
+    fn a_webhook_whose_clock_is_ahead_only_makes_the_trigger_come_back() {
+        assert!(matches!(
+            ask(None, 1, false, NOW.plus_ms(60_000)),
+            Decision::Rearm {
+                delay_seconds: 3,
+                ..
+            }
+        ));
+    }
+
+    #[test]
+    fn nothing_pending_is_done() {
+        assert_eq!(
+            ask(Some(&Head::default()), 1, true, NOW),
+            Decision::Ack(Done::NothingPending)
+        );
+        assert_eq!(ask(None, 1, true, NOW), Decision::Ack(Done::NothingPending));
+    }
+
+    #[test]
+    fn the_trigger_of_an_older_message_leaves_the_burst_to_the_newest_one() {
+        assert_eq!(
+            ask(Some(&pending(&[1, 2])), 1, true, NOW),
+            Decision::Ack(Done::Superseded)
+        );
+        // Answered long ago, and others are pending now.
+        assert_eq!(
+            ask(Some(&pending(&[2, 3])), 1, true, NOW),
+            Decision::Ack(Done::Superseded)
+        );
+    }
+
+    #[test]
+    fn a_live_claim_makes_the_trigger_wait_for_the_rest_of_the_lease() {
+        assert_eq!(
+            ask(
+                Some(&claimed("other", NOW.plus_ms(4_200), &[1])),
+                1,
+                true,
+                NOW
+            ),
+            Decision::Rearm {
+                delay_seconds: 6,
+                why: Later::Busy
+            }
+        );
+        assert_eq!(
+            ask(
+                Some(&claimed("other", NOW.plus_ms(170_000), &[1])),
+                1,
+                true,
+                NOW
+            ),
+            Decision::Rearm {
+                delay_seconds: 30,
+                why: Later::Busy
+            }
+        );
+        assert_eq!(
+            ask(Some(&claimed("other", NOW, &[1])), 1, true, NOW),
+            Decision::Rearm {
+                delay_seconds: 1,
+                why: Later::Busy
+            }
+        );
+    }
+
+    #[test]
+    fn an_expired_claim_is_taken_over_whoever_asks() {
+        let head = claimed("other", NOW.plus_ms(-1), &[1]);
+        for own in [1, 2] {
+            assert_eq!(
+                ask(Some(&head), own, true, NOW),
+                Decision::TakeOver { seen: Fence(7) }
+            );
+        }
+    }
+
+    #[test]
+    fn our_own_claim_is_recognised_even_when_it_looks_expired() {
+        for until in [NOW.plus_ms(5_000), NOW.plus_ms(-5_000)] {
+            assert_eq!(
+                ask(Some(&claimed("me", until, &[1])), 1, true, NOW),
+                Decision::GoOn
+            );
+        }
+    }
+
+    #[test]
+    fn a_pause_and_a_backoff_make_the_burst_wait() {
+        let paused = Head {
+            paused_until: Some(NOW.plus_ms(2_500)),
+            ..pending(&[1])
+        };
+        assert_eq!(
+            ask(Some(&paused), 1, true, NOW),
+            Decision::Rearm {
+                delay_seconds: 3,
+                why: Later::Paused
+            }
+        );
+        let failed = Head {
+            retry_at: Some(NOW.plus_ms(2_000_000)),
+            ..pending(&[1])
+        };
+        assert_eq!(
+            ask(Some(&failed), 1, true, NOW),
+            Decision::Rearm {
+                delay_seconds: 900,
+                why: Later::Backoff
+            }
+        );
+    }
+
+    #[test]
+    fn no_state_is_acked_while_the_own_newest_message_is_pending() {
+        // Whatever else HEAD holds: pending, unclaimed, own message the newest -> never an ack (I3).
+        let base = pending(&[1]);
+        for paused in [None, Some(NOW.plus_ms(1))] {
+            for retry in [None, Some(NOW.plus_ms(1))] {
+                let head = Head {
+                    paused_until: paused,
+                    retry_at: retry,
+                    ..base.clone()
+                };
+                assert!(matches!(
+                    ask(Some(&head), 1, true, NOW),
+                    Decision::Rearm { .. }
+                ));
+            }
+        }
+    }
+
+    #[test]
+    fn the_rest_of_the_silence_is_what_a_covering_trigger_waits() {
+        assert_eq!(DEBOUNCE.rest_seconds(Some(NOW.plus_ms(-1_200)), NOW), 2);
+        assert_eq!(DEBOUNCE.rest_seconds(Some(NOW.plus_ms(-9_000)), NOW), 0);
+        assert_eq!(DEBOUNCE.rest_seconds(Some(NOW.plus_ms(60_000)), NOW), 3);
+        assert_eq!(DEBOUNCE.rest_seconds(None, NOW), 0);
+    }
+}

@@ -1,0 +1,228 @@
+//! What the texts of errors say. Only where a text is all there is: providers word the same thing in many
+//! ways, and change it.
+
+/// Every known way to say that prompt and answer do not fit into the model's context. Lower case.
+const CONTEXT: &[&str] = &[
+    "maximum context length",
+    "max context length",
+    "context_length_exceeded",
+    "context length exceeded",
+    "exceeds the context length",
+    "exceed context limit",
+    "exceeds context limit",
+    "exceeded context limit",
+    "context limit exceeded",
+    "context window",
+    "prompt is too long",
+    "prompt too long",
+    "input is too long",
+    "maximum prompt length",
+    "reduce the length of the messages",
+    "reduce the length of the prompt",
+    "reduce the length of either",
+    "exceeded model token limit",
+    "exceeds the model's token limit",
+    "longer than the maximum model length",
+];
+
+/// Sentences in which something else is too long, or a budget is: another prompt does not help.
+const NOT_CONTEXT: &[&str] = &[
+    // One field of the request.
+    "string too long",
+    "string_too_long",
+    "string_above_max_length",
+    // Credits.
+    "prompt tokens limit exceeded",
+    "higher monthly limit",
+];
+
+/// Whether the text says that the prompt is too long for the model. `text` is lower case.
+pub(super) fn is_context_overflow(text: &str) -> bool {
+    let known = CONTEXT.iter().any(|words| text.contains(words)) || input_count_exceeds(text);
+    known && !is_another_limit(text)
+}
+
+/// Whether the text is about another limit that only sounds like one of the context's.
+pub(super) fn is_another_limit(text: &str) -> bool {
+    NOT_CONTEXT.iter().any(|words| text.contains(words))
+}
+
+/// `input token count (1200000) exceeds the maximum number of tokens allowed`.
+fn input_count_exceeds(text: &str) -> bool {
+    text.split_once("input token count")
+        .is_some_and(|(_, rest)| rest.contains("exceed"))
+}
+
+/// Whether an entity is called too large, as 422 answers do.
+pub(super) fn is_too_large(text: &str) -> bool {
+    let large = ["too large", "too long", "too many tokens"]
+        .iter()
+        .any(|words| text.contains(words));
+    large && !is_another_limit(text)
+}
+
+/// The tokens of an answer that the credits still allow: `can only afford 3919`, and the older
+/// `max_tokens limit exceeded: 100000 > 9577`.
+pub(super) fn affordable_tokens(text: &str) -> Option<u32> {
+    let number = match text.split_once("can only afford") {
+        Some((_, rest)) => numbers(rest).next(),
+        None => {
+            let (_, rest) = text.split_once("max_tokens limit exceeded")?;
+            numbers(rest.split_once('>')?.1).next()
+        }
+    };
+    number.map(|tokens| u32::try_from(tokens).unwrap_or(u32::MAX))
+}
+
+/// By how much a prompt is too long, as the error tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenNumbers {
+    /// What the model takes, in tokens.
+    pub maximum: u64,
+    /// What the request came to, in tokens, counted the same way.
+    pub requested: u64,
+}
+
+/// What stands before the number that the model takes.
+const BEFORE_MAXIMUM: &[&str] = &[
+    "maximum context length is",
+    "maximum context length of",
+    "maximum prompt length is",
+    "maximum model length of",
+    "number of tokens allowed",
+    "model token limit:",
+    "context window of",
+    "context limit of",
+];
+/// What stands before the number that was sent.
+const BEFORE_REQUESTED: &[&str] = &[
+    "you requested about",
+    "you requested",
+    "resulted in",
+    "request contains",
+    "prompt contains",
+    "input token count",
+    "requested:",
+    "(length",
+    "your prompt has",
+];
+
+/// Both numbers, where the text holds both and they make sense. `text` is lower case.
+pub(super) fn token_numbers(text: &str) -> Option<TokenNumbers> {
+    let named = after_any(text, BEFORE_MAXIMUM).zip(after_any(text, BEFORE_REQUESTED));
+    let (maximum, requested) = named.or_else(|| compared(text))?;
+    (maximum > 0 && requested > maximum).then_some(TokenNumbers { maximum, requested })
+}
+
+fn after_any(text: &str, words: &[&str]) -> Option<u64> {
+    words.iter().find_map(|words| {
+        let (_, rest) = text.split_once(words)?;
+        // The number must belong to these words, not to a later sentence.
+        numbers(rest.get(..rest.len().min(20)).unwrap_or(rest)).next()
+    })
+}
+
+/// `204548 tokens > 199999 maximum`, `199000 + 8000 > 200000`.
+fn compared(text: &str) -> Option<(u64, u64)> {
+    let (left, right) = text.split_once(" > ")?;
+    let sum = left.rsplit([':', ';']).next()?;
+    Some((
+        numbers(right).next()?,
+        numbers(sum).fold(0, u64::saturating_add),
+    ))
+}
+
+/// The whole numbers of a text, `4,096` as one.
+fn numbers(text: &str) -> impl Iterator<Item = u64> {
+    text.split(|c: char| !(c.is_ascii_digit() || c == ','))
+        .map(|digits| digits.replace(',', ""))
+        .filter_map(|digits| digits.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn both(text: &str) -> Option<(u64, u64)> {
+        token_numbers(&text.to_lowercase()).map(|n| (n.maximum, n.requested))
+    }
+
+    #[test]
+    fn the_numbers_are_found_in_every_wording_that_has_them() {
+        let cases = [
+            (
+                "This model's maximum context length is 4096 tokens. However, you requested 4104 tokens (3104 in the messages, 1000 in the completion).",
+                (4096, 4104),
+            ),
+            (
+                "This endpoint's maximum context length is 200,000 tokens. However, you requested about 264,437 tokens (262437 of text input, 2000 in the output).",
+                (200_000, 264_437),
+            ),
+            (
+                "This model's maximum context length is 128000 tokens. However, your messages resulted in 204308 tokens.",
+                (128_000, 204_308),
+            ),
+            (
+                "prompt is too long: 204548 tokens > 199999 maximum",
+                (199_999, 204_548),
+            ),
+            (
+                "prompt is too long: 204,548 tokens > 199,999 maximum",
+                (199_999, 204_548),
+            ),
+            (
+                "input length and `max_tokens` exceed context limit: 199000 + 8000 > 200000, decrease input length",
+                (200_000, 207_000),
+            ),
+            (
+                "The input token count (1200000) exceeds the maximum number of tokens allowed (1048575).",
+                (1_048_575, 1_200_000),
+            ),
+            (
+                "This model's maximum prompt length is 131072 but the request contains 200000 tokens.",
+                (131_072, 200_000),
+            ),
+            (
+                "Your request exceeded model token limit: 8192 (requested: 9001)",
+                (8_192, 9_001),
+            ),
+            (
+                "The decoder prompt (length 5000) is longer than the maximum model length of 4096.",
+                (4_096, 5_000),
+            ),
+        ];
+        for (text, numbers) in cases {
+            assert_eq!(both(text), Some(numbers), "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_make_no_sense_are_none() {
+        for text in [
+            "maximum context length is 4096 tokens",
+            "maximum context length is 0, you requested 5",
+            "maximum context length is 4096 tokens. However, you requested 100 tokens",
+            "maximum context length is 99999999999999999999999 tokens, you requested 1",
+            "a > b",
+            "",
+        ] {
+            assert_eq!(both(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_affordable_tokens_are_the_ones_behind_the_words() {
+        let text =
+            "you requested up to 16384 tokens, but can only afford 3,919. to increase, visit";
+        assert_eq!(affordable_tokens(text), Some(3_919));
+        assert_eq!(
+            affordable_tokens("max_tokens limit exceeded: 100000 > 9577. to increase"),
+            Some(9_577)
+        );
+        assert_eq!(affordable_tokens("can only afford it"), None);
+        assert_eq!(
+            affordable_tokens("can only afford 99999999999"),
+            Some(u32::MAX)
+        );
+    }
+}

@@ -1,0 +1,283 @@
+//! The queue: triggers out, re-arming, retrying later, and dead letters.
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use serde::{Deserialize, Serialize};
+
+use crate::conversation::ids::{BotId, ConversationId, EpochMs, MessageKey};
+use crate::conversation::trigger::Trigger;
+use crate::error::Class;
+use crate::pseudonym::Pseudonyms;
+
+/// The version of the triggers written now. Readers accept this one and refuse newer ones, which then wait
+/// for a newer reader.
+const VERSION: u32 = 1;
+
+/// A trigger on the wire. The contact is sealed: a dead letter must not show a phone number (I11).
+#[derive(Debug, Serialize, Deserialize)]
+struct Wire {
+    v: u32,
+    bot_id: String,
+    contact: String,
+    mid: String,
+    first_ms: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    retry_turn: Option<u64>,
+}
+
+/// A queue operation failed. Keeps the service's error code, not the error: its debug form may show bodies.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the queue operation {operation} failed ({code})")]
+pub struct QueueError {
+    /// Which operation.
+    pub operation: &'static str,
+    /// The service's error code.
+    pub code: String,
+}
+
+impl QueueError {
+    /// Always worth another try.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        Class::Retry
+    }
+}
+
+/// A body that is no trigger of this version (I10).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadTrigger {
+    /// Not the JSON of a trigger.
+    #[error("the body is not a trigger")]
+    Shape,
+    /// Written by a newer version.
+    #[error("the trigger has version {0}, this reader knows up to {VERSION}")]
+    Version(u32),
+    /// The contact cannot be opened, or an id is not one.
+    #[error("the trigger's {0} is not valid")]
+    Field(&'static str),
+}
+
+/// The queue of triggers and its dead letters.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    client: Client,
+    url: String,
+    pseudonyms: Pseudonyms,
+}
+
+impl Queue {
+    /// The queue at `url`.
+    #[must_use]
+    pub fn new(client: Client, url: String, pseudonyms: Pseudonyms) -> Self {
+        Self {
+            client,
+            url,
+            pseudonyms,
+        }
+    }
+
+    /// Opens the connection to SQS, during init. Asks for nothing that is there: an empty message id makes
+    /// SQS refuse after the connection and the credentials have been checked.
+    pub async fn warm_up(&self) {
+        // The refusal is the expected answer, and a real failure shows at the first trigger.
+        let _ = self
+            .client
+            .send_message()
+            .queue_url(&self.url)
+            .message_body("")
+            .send()
+            .await;
+    }
+
+    /// Sends a trigger that is delivered after `delay_seconds` (0-900) or a little later.
+    ///
+    /// # Errors
+    /// SQS cannot be reached or refuses. The trigger may have been sent all the same, which does no harm.
+    pub async fn send(&self, trigger: &Trigger, delay_seconds: u32) -> Result<(), QueueError> {
+        self.deliver("send", &self.url, trigger, Some(delay_seconds))
+            .await
+    }
+
+    /// Parks a failed turn as a dead letter, at `dlq_url`. At least once: redriving the same one twice is
+    /// the same as once (I13).
+    ///
+    /// # Errors
+    /// SQS cannot be reached or refuses.
+    pub async fn park(&self, dlq_url: &str, trigger: &Trigger) -> Result<(), QueueError> {
+        self.deliver("park", dlq_url, trigger, None).await
+    }
+
+    async fn deliver(
+        &self,
+        operation: &'static str,
+        url: &str,
+        trigger: &Trigger,
+        delay_seconds: Option<u32>,
+    ) -> Result<(), QueueError> {
+        let failed = |code: &str| QueueError {
+            operation,
+            code: code.to_owned(),
+        };
+        let body = self.write(trigger).map_err(|_| failed("NotWritable"))?;
+        self.client
+            .send_message()
+            .queue_url(url)
+            .message_body(body)
+            .set_delay_seconds(delay_seconds.map(|seconds| i32::try_from(seconds).unwrap_or(900)))
+            // Fair shares between bots; a standard queue is not ordered by it.
+            .message_group_id(group(&trigger.conversation.bot_id))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|e| failed(&code(&e)))
+    }
+
+    /// Makes a received record visible again after `seconds`, if it is not deleted before.
+    ///
+    /// # Errors
+    /// SQS cannot be reached, or the record is not in flight any more.
+    pub async fn set_visibility(&self, receipt: &str, seconds: u32) -> Result<(), QueueError> {
+        self.client
+            .change_message_visibility()
+            .queue_url(&self.url)
+            .receipt_handle(receipt)
+            .visibility_timeout(i32::try_from(seconds).unwrap_or(43_200))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|e| QueueError {
+                operation: "set_visibility",
+                code: code(&e),
+            })
+    }
+
+    fn write(&self, trigger: &Trigger) -> Result<String, BadTrigger> {
+        let ConversationId { bot_id, contact } = &trigger.conversation;
+        let wire = Wire {
+            v: VERSION,
+            bot_id: bot_id.as_str().to_owned(),
+            contact: self
+                .pseudonyms
+                .seal(bot_id, contact)
+                .map_err(|_| BadTrigger::Field("contact"))?,
+            mid: trigger.key.as_str().to_owned(),
+            first_ms: trigger.first_at.0,
+            retry_turn: trigger.retry_turn,
+        };
+        serde_json::to_string(&wire).map_err(|_| BadTrigger::Shape)
+    }
+
+    /// Reads a record's body.
+    ///
+    /// # Errors
+    /// It is no trigger, or one of a newer version: the record fails alone and ends as a dead letter (I10).
+    pub fn read(&self, body: &str) -> Result<Trigger, BadTrigger> {
+        #[derive(Deserialize)]
+        struct Version {
+            v: u32,
+        }
+        let Version { v } = serde_json::from_str(body).map_err(|_| BadTrigger::Shape)?;
+        if v > VERSION {
+            return Err(BadTrigger::Version(v));
+        }
+        let wire: Wire = serde_json::from_str(body).map_err(|_| BadTrigger::Shape)?;
+        let bot_id = BotId::new(&wire.bot_id).map_err(|_| BadTrigger::Field("bot_id"))?;
+        let contact = self
+            .pseudonyms
+            .open(&bot_id, &wire.contact)
+            .map_err(|_| BadTrigger::Field("contact"))?;
+        if wire.mid.is_empty() || wire.mid.len() > 1024 {
+            return Err(BadTrigger::Field("mid"));
+        }
+        Ok(Trigger {
+            conversation: ConversationId { bot_id, contact },
+            key: MessageKey::new(wire.mid),
+            first_at: EpochMs(wire.first_ms),
+            retry_turn: wire.retry_turn,
+        })
+    }
+}
+
+/// The bot's id where SQS takes it as a group: 1-128 printable ASCII characters; else its hash.
+fn group(bot_id: &BotId) -> String {
+    let name = bot_id.as_str();
+    if name.len() <= 128 && name.chars().all(|c| c.is_ascii_graphic()) {
+        name.to_owned()
+    } else {
+        use sha2::{Digest, Sha256};
+        crate::conversation::ids::hex(&Sha256::digest(name))
+    }
+}
+
+fn code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
+    error.code().unwrap_or("NoAnswer").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conversation::ids::Contact;
+
+    fn queue() -> Queue {
+        let config = aws_sdk_sqs::Config::builder()
+            .behavior_version(aws_sdk_sqs::config::BehaviorVersion::latest())
+            .build();
+        Queue::new(
+            Client::from_conf(config),
+            "http://127.0.0.1:1/q".to_owned(),
+            Pseudonyms::new("a secret of sixteen").unwrap(),
+        )
+    }
+
+    fn trigger() -> Trigger {
+        Trigger {
+            conversation: ConversationId {
+                bot_id: BotId::new("toko kopi").unwrap(),
+                contact: Contact::new("6281100020001").unwrap(),
+            },
+            key: MessageKey::new("M#1763604904000#3EB0".to_owned()),
+            first_at: EpochMs(1),
+            retry_turn: Some(3),
+        }
+    }
+
+    #[test]
+    fn a_trigger_survives_the_wire_and_shows_no_phone_number() {
+        let body = queue().write(&trigger()).unwrap();
+        assert!(!body.contains("6281100020001"));
+        assert_eq!(queue().read(&body).unwrap(), trigger());
+    }
+
+    #[test]
+    fn what_is_no_trigger_is_refused_with_a_reason_that_quotes_nothing() {
+        let newer = queue()
+            .write(&trigger())
+            .unwrap()
+            .replace("\"v\":1", "\"v\":2");
+        assert_eq!(queue().read(&newer), Err(BadTrigger::Version(2)));
+        for body in [
+            "",
+            "null",
+            "{}",
+            "[1]",
+            "{\"v\":1}",
+            "{\"v\":\"1\"}",
+            "Halo kak 6281",
+        ] {
+            let error = queue().read(body).unwrap_err();
+            assert!(!error.to_string().contains("6281"));
+        }
+        let foreign = queue()
+            .write(&trigger())
+            .unwrap()
+            .replace("toko kopi", "toko teh");
+        assert_eq!(queue().read(&foreign), Err(BadTrigger::Field("contact")));
+    }
+
+    #[test]
+    fn a_group_is_always_one_that_sqs_takes() {
+        assert_eq!(group(&BotId::new("demo").unwrap()), "demo");
+        assert_eq!(group(&BotId::new("toko kopi").unwrap()).len(), 64);
+        assert_eq!(group(&BotId::new("ünïcode").unwrap()).len(), 64);
+    }
+}

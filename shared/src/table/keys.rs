@@ -1,0 +1,159 @@
+//! The only place where key strings are built.
+
+use sha2::{Digest, Sha256};
+
+use crate::conversation::ids::{
+    BotId, Contact, ConversationId, EpochMs, MessageId, MessageKey, hex,
+};
+
+/// The sort key of a conversation's HEAD.
+pub const HEAD: &str = "HEAD";
+/// What the sort keys of messages begin with.
+pub const MESSAGE_PREFIX: &str = "M#";
+/// The sort key of a bot's settings.
+pub const BOT_SETTINGS: &str = "CFG";
+/// What the sort keys of a bot's documents begin with.
+pub const DOCUMENT_PREFIX: &str = "DOC#";
+/// The sort key of a token's bot.
+pub const TOKEN_BOT: &str = "BOT";
+/// Partitions of the index of owed answers.
+pub const OWED_SHARDS: u32 = 8;
+
+/// Messages, HEAD and turns of a conversation. A contact never holds `#`, so whatever a bot is called,
+/// two conversations never share a partition (I12).
+#[must_use]
+pub fn conversation(id: &ConversationId) -> String {
+    format!("C#{}#{}", id.bot_id.as_str(), id.contact.as_str())
+}
+
+/// The conversation of a partition.
+#[must_use]
+pub fn parse_conversation(pk: &str) -> Option<ConversationId> {
+    let (bot_id, contact) = pk.strip_prefix("C#")?.rsplit_once('#')?;
+    Some(ConversationId {
+        bot_id: BotId::new(bot_id).ok()?,
+        contact: Contact::new(contact).ok()?,
+    })
+}
+
+/// A message: the platform's time, then its id. The key is what makes a message unique (I13).
+#[must_use]
+pub fn message(platform_at: EpochMs, mid: &MessageId) -> MessageKey {
+    MessageKey::new(format!(
+        "{MESSAGE_PREFIX}{:013}#{}",
+        platform_at.0.max(0),
+        mid.as_str()
+    ))
+}
+
+/// The platform's time in a message's key.
+#[must_use]
+pub fn platform_at(key: &MessageKey) -> Option<EpochMs> {
+    let (time, _mid) = key.as_str().strip_prefix(MESSAGE_PREFIX)?.split_once('#')?;
+    time.parse().ok().map(EpochMs)
+}
+
+/// Which key a message without a platform's time was stored under.
+#[must_use]
+pub fn untimed(mid: &MessageId) -> String {
+    format!("ID#{}", mid.as_str())
+}
+
+/// A turn.
+#[must_use]
+pub fn turn(burst: u64) -> String {
+    format!("T#{burst:010}")
+}
+
+/// A bot's settings and documents; in the index by activity, its conversations.
+#[must_use]
+pub fn bot(bot_id: &BotId) -> String {
+    format!("B#{}", bot_id.as_str())
+}
+
+/// One document of a bot.
+#[must_use]
+pub fn document(index: usize) -> String {
+    format!("{DOCUMENT_PREFIX}{index:04}")
+}
+
+/// The bot of a gateway token. The token itself is never a key.
+#[must_use]
+pub fn token(token: &str) -> String {
+    format!("G#{}", hex(&Sha256::digest(token)))
+}
+
+/// The part of the index of owed answers that a conversation is in.
+#[must_use]
+pub fn owed(id: &ConversationId) -> String {
+    let digest = Sha256::digest(conversation(id));
+    let first = digest.first().copied().unwrap_or_default();
+    owed_shard(u32::from(first) % OWED_SHARDS)
+}
+
+/// One part of the index of owed answers.
+#[must_use]
+pub fn owed_shard(shard: u32) -> String {
+    format!("W#{shard}")
+}
+
+/// The usage of a bot: partition by month, item by hour, both UTC.
+#[must_use]
+pub fn usage(bot_id: &BotId, at: EpochMs) -> (String, String) {
+    let at = jiff::Timestamp::from_millisecond(at.0)
+        .unwrap_or_default()
+        .to_zoned(jiff::tz::TimeZone::UTC);
+    (
+        format!("U#{}#{:04}{:02}", bot_id.as_str(), at.year(), at.month()),
+        format!("D#{:02}#H#{:02}", at.day(), at.hour()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(bot: &str, contact: &str) -> ConversationId {
+        ConversationId {
+            bot_id: BotId::new(bot).unwrap(),
+            contact: Contact::new(contact).unwrap(),
+        }
+    }
+
+    #[test]
+    fn keys_are_the_ones_of_the_protocol() {
+        let id = id("demo", "6281100020001");
+        let mid = MessageId::new("3EB0").unwrap();
+        let at = EpochMs(1_763_604_904_000);
+        assert_eq!(conversation(&id), "C#demo#6281100020001");
+        assert_eq!(message(at, &mid).as_str(), "M#1763604904000#3EB0");
+        assert_eq!(platform_at(&message(at, &mid)), Some(at));
+        assert_eq!(turn(7), "T#0000000007");
+        assert_eq!(
+            usage(&id.bot_id, at),
+            ("U#demo#202511".to_owned(), "D#20#H#02".to_owned())
+        );
+        assert!(owed(&id).starts_with("W#"));
+        assert!(!token("secret").contains("secret"));
+    }
+
+    #[test]
+    fn a_bot_named_like_a_key_shares_no_partition_with_another() {
+        assert_ne!(conversation(&id("a#1", "2")), conversation(&id("a", "1")));
+        assert_ne!(conversation(&id("a#1", "2")), conversation(&id("a", "2")));
+    }
+
+    #[test]
+    fn a_partition_tells_its_conversation() {
+        for id in [id("demo", "6281"), id("a#1", "2@lid")] {
+            assert_eq!(parse_conversation(&conversation(&id)), Some(id));
+        }
+        assert_eq!(parse_conversation("B#demo"), None);
+    }
+
+    #[test]
+    fn message_keys_sort_by_time() {
+        let mid = MessageId::new("x").unwrap();
+        assert!(message(EpochMs(999), &mid) < message(EpochMs(1_000_000_000_000), &mid));
+    }
+}

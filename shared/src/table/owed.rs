@@ -1,0 +1,66 @@
+//! The sweeper's query: conversations that have been owed an answer for too long.
+
+use super::schema::OWED;
+use super::{Item, Table, TableError, keys, n, s};
+use crate::conversation::ids::{ConversationId, EpochMs};
+
+/// A conversation that is owed an answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Owed {
+    /// Which.
+    pub id: ConversationId,
+    /// Since when.
+    pub since: EpochMs,
+}
+
+/// One page of them.
+pub struct OwedPage {
+    /// The conversations, longest owed first.
+    pub owed: Vec<Owed>,
+    /// Items that could not be read as conversations.
+    pub malformed: usize,
+    /// Where the next page begins.
+    pub next: Option<Item>,
+}
+
+impl Table {
+    /// Conversations of one shard that have been owed an answer since before `before`. One Query of the
+    /// sparse index, eventually consistent; at most 100 a page.
+    ///
+    /// # Errors
+    /// The table cannot be reached.
+    pub async fn owed(
+        &self,
+        shard: u32,
+        before: EpochMs,
+        from: Option<Item>,
+    ) -> Result<OwedPage, TableError> {
+        let output = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(OWED)
+            .key_condition_expression("owed_pk = :shard AND owed_since < :before")
+            .expression_attribute_values(":shard", s(keys::owed_shard(shard)))
+            .expression_attribute_values(":before", n(before.0))
+            .limit(100)
+            .set_exclusive_start_key(from)
+            .send()
+            .await
+            .map_err(|e| TableError::from_sdk("owed", &e))?;
+        let items = output.items.unwrap_or_default();
+        let owed: Vec<Owed> = items.iter().filter_map(owed).collect();
+        Ok(OwedPage {
+            malformed: items.len() - owed.len(),
+            owed,
+            next: output.last_evaluated_key,
+        })
+    }
+}
+
+fn owed(item: &Item) -> Option<Owed> {
+    Some(Owed {
+        id: keys::parse_conversation(item.get("pk")?.as_s().ok()?)?,
+        since: EpochMs(item.get("owed_since")?.as_n().ok()?.parse().ok()?),
+    })
+}

@@ -1,0 +1,149 @@
+//! A claim is given up: its messages become pending again, or its draft waits for another sender.
+
+use aws_sdk_dynamodb::types::Update;
+
+use super::claim::lost_race;
+use super::schema::item_key;
+use super::store::{token, update};
+use super::turn::attempt_value;
+use super::{Name, Table, TableError, Transacted, item, keys, n, s};
+use crate::conversation::head::Claim;
+use crate::conversation::ids::{ConversationId, EpochMs, Fence};
+use crate::conversation::outcome::{Attempt, TurnStatus};
+
+/// Why a claim is released, and what that costs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Release<'a> {
+    /// An attempt failed: it is recorded in the turn and stays counted.
+    Failed {
+        /// The attempt.
+        attempt: &'a Attempt,
+        /// When the next one may begin.
+        retry_at: EpochMs,
+    },
+    /// Something else must happen first: the try is given back.
+    Waiting {
+        /// When the next one may begin.
+        retry_at: EpochMs,
+    },
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Released {
+    /// The messages are pending again.
+    Done,
+    /// The claim was not ours any more, or has a draft.
+    FencedOut,
+}
+
+impl Table {
+    /// Puts a claim's messages back, under its fence and only without a draft (I2). A failed attempt is
+    /// recorded in the same transaction.
+    ///
+    /// Keys: HEAD and, for a failure, the turn. Costs 2 WCU, or 4 with the record.
+    ///
+    /// # Errors
+    /// The table cannot be reached: the lease runs out and the next trigger takes over.
+    pub async fn release(
+        &self,
+        id: &ConversationId,
+        burst: u64,
+        claim: &Claim,
+        release: &Release<'_>,
+    ) -> Result<Released, TableError> {
+        const OPERATION: &str = "release";
+        let malformed = |e: aws_sdk_dynamodb::error::BuildError| {
+            TableError::malformed(OPERATION, e.to_string())
+        };
+        let (retry_at, given_back) = match release {
+            Release::Failed { retry_at, .. } => (retry_at, 0),
+            Release::Waiting { retry_at } => (retry_at, 1),
+        };
+        let head = Update::builder()
+            .table_name(&self.name)
+            .set_key(Some(item_key(&keys::conversation(id), keys::HEAD)))
+            .update_expression(
+                "SET pend_since = :since, retry_at = :retry_at, tries = tries - :given_back \
+                 ADD pend :keys REMOVE c_fence, c_owner, c_until, c_since, c_mids",
+            )
+            .condition_expression("c_fence = :fence AND attribute_not_exists(c_text)")
+            .expression_attribute_values(":since", n(claim.since.0))
+            .expression_attribute_values(":retry_at", n(retry_at.0))
+            .expression_attribute_values(":given_back", n(given_back))
+            .expression_attribute_values(":keys", item::key_set(&claim.keys))
+            .expression_attribute_values(":fence", n(claim.fence.0));
+        let mut writes = vec![update(head.build().map_err(malformed)?)];
+        if let Release::Failed { attempt, .. } = release {
+            let turn = self
+                .record_attempt(id, burst, attempt)
+                .build()
+                .map_err(malformed)?;
+            writes.push(update(turn));
+        }
+        let pk = keys::conversation(id);
+        let token = token(&[OPERATION, &pk, &claim.fence.0.to_string()]);
+        match self.transact(OPERATION, Name::Once(&token), writes).await? {
+            Transacted::Done => Ok(Released::Done),
+            Transacted::Cancelled(cancelled) if cancelled.condition_failed(0) => {
+                Ok(Released::FencedOut)
+            }
+            Transacted::Cancelled(cancelled) => Err(cancelled.refused(OPERATION)),
+        }
+    }
+
+    fn record_attempt(
+        &self,
+        id: &ConversationId,
+        burst: u64,
+        attempt: &Attempt,
+    ) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
+        Update::builder()
+            .table_name(&self.name)
+            .set_key(Some(item_key(&keys::conversation(id), &keys::turn(burst))))
+            .update_expression(
+                "SET #status = :status, burst = :burst, expires_at = :expires, \
+                 attempts = list_append(if_not_exists(attempts, :none), :attempt)",
+            )
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":status", s(TurnStatus::Retrying.as_str()))
+            .expression_attribute_values(":burst", n(burst))
+            .expression_attribute_values(":expires", self.expires_at(attempt.ended_at))
+            .expression_attribute_values(
+                ":none",
+                aws_sdk_dynamodb::types::AttributeValue::L(Vec::new()),
+            )
+            .expression_attribute_values(":attempt", attempt_value(attempt))
+    }
+
+    /// Ends the lease of a claim with a draft now, so that the next sender need not wait for it.
+    ///
+    /// Key: HEAD. Costs 1 WCU.
+    ///
+    /// # Errors
+    /// The table cannot be reached: the lease runs out by itself.
+    pub async fn hand_back(
+        &self,
+        id: &ConversationId,
+        fence: Fence,
+        now: EpochMs,
+    ) -> Result<Released, TableError> {
+        const OPERATION: &str = "hand_back";
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(item_key(&keys::conversation(id), keys::HEAD)))
+            .update_expression("SET c_until = :past")
+            .condition_expression("c_fence = :fence")
+            .expression_attribute_values(":past", n(now.plus_ms(-1).0))
+            .expression_attribute_values(":fence", n(fence.0))
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(Released::Done),
+            Err(error) if lost_race(&error).is_some() => Ok(Released::FencedOut),
+            Err(error) => Err(TableError::from_sdk(OPERATION, &error)),
+        }
+    }
+}

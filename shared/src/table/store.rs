@@ -1,0 +1,200 @@
+//! Webhook, step 3: a customer's message becomes stored and pending, in one transaction.
+
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
+
+use super::item::{key_set, preview};
+use super::schema::item_key;
+use super::{Item, Name, Table, TableError, Transacted, keys, n, s};
+use sha2::{Digest, Sha256};
+
+use crate::conversation::ids::{ConversationId, MessageId, MessageKey, hex};
+use crate::conversation::message::Message;
+
+/// What became of a message that was to be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// It is stored and pending.
+    New,
+    /// It was stored before; nothing changed (I13).
+    Duplicate,
+}
+
+impl Table {
+    /// Stores a customer's message and makes it pending.
+    ///
+    /// Key: the message's own, if it does not exist yet; and HEAD. A message to which the platform gave no
+    /// time (`timed` is false) is made unique by an item of its own, because its key holds the time at
+    /// which it reached us. Costs 4 WCU (6 without a time) for texts below 1 kB.
+    ///
+    /// # Errors
+    /// The table cannot be reached, or conflicts do not end: the sender must try again.
+    pub async fn store(
+        &self,
+        id: &ConversationId,
+        message: &Message,
+        name: Option<&str>,
+        timed: bool,
+    ) -> Result<Stored, TableError> {
+        const OPERATION: &str = "store";
+        let key = keys::message(message.platform_at, &message.mid);
+        let pk = keys::conversation(id);
+        let malformed = |e: aws_sdk_dynamodb::error::BuildError| {
+            TableError::malformed(OPERATION, e.to_string())
+        };
+        let mut writes = self.message_writes(id, message, timed)?;
+        writes.push(update(
+            self.make_pending(id, &pk, &key, message, name)
+                .build()
+                .map_err(malformed)?,
+        ));
+        self.store_once(OPERATION, &message.mid, writes).await
+    }
+
+    /// The writes that make a message exist once.
+    pub(super) fn message_writes(
+        &self,
+        id: &ConversationId,
+        message: &Message,
+        timed: bool,
+    ) -> Result<Vec<TransactWriteItem>, TableError> {
+        let key = keys::message(message.platform_at, &message.mid);
+        let pk = keys::conversation(id);
+        let mut items = vec![self.message_item(&pk, &key, message)?];
+        if !timed {
+            let mut item = item_key(&pk, &keys::untimed(&message.mid));
+            item.insert("key".to_owned(), s(key.as_str()));
+            item.insert(
+                "expires_at".to_owned(),
+                self.expires_at(message.received_at),
+            );
+            items.push(item);
+        }
+        items
+            .into_iter()
+            .map(|item| {
+                self.put_new(item)
+                    .build()
+                    .map(put)
+                    .map_err(|e| TableError::malformed("message", e.to_string()))
+            })
+            .collect()
+    }
+
+    /// Runs a transaction whose only conditions are that its message is new.
+    pub(super) async fn store_once(
+        &self,
+        operation: &'static str,
+        mid: &MessageId,
+        writes: Vec<TransactWriteItem>,
+    ) -> Result<Stored, TableError> {
+        // Twins of one webhook are two calls: only one of them finds the message new.
+        match self
+            .transact(operation, Name::EachTime(mid.as_str()), writes)
+            .await?
+        {
+            Transacted::Done => Ok(Stored::New),
+            Transacted::Cancelled(cancelled) if cancelled.any_condition_failed() => {
+                Ok(Stored::Duplicate)
+            }
+            Transacted::Cancelled(cancelled) => Err(cancelled.refused(operation)),
+        }
+    }
+
+    /// A put that happens only if there is no such item.
+    pub(super) fn put_new(&self, item: Item) -> aws_sdk_dynamodb::types::builders::PutBuilder {
+        Put::builder()
+            .table_name(&self.name)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk)")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::None)
+    }
+
+    /// A message's item.
+    pub(super) fn message_item(
+        &self,
+        pk: &str,
+        key: &MessageKey,
+        message: &Message,
+    ) -> Result<Item, TableError> {
+        let mut item: Item = serde_dynamo::to_item(message)
+            .map_err(|_| TableError::malformed("message_item", "message"))?;
+        item.extend(item_key(pk, key.as_str()));
+        item.insert(
+            "expires_at".to_owned(),
+            self.expires_at(message.received_at),
+        );
+        Ok(item)
+    }
+
+    fn make_pending(
+        &self,
+        id: &ConversationId,
+        pk: &str,
+        key: &MessageKey,
+        message: &Message,
+        name: Option<&str>,
+    ) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
+        let set_name = if name.is_some() {
+            ", contact_name = :name"
+        } else {
+            ""
+        };
+        Update::builder()
+            .table_name(&self.name)
+            .set_key(Some(item_key(pk, keys::HEAD)))
+            .update_expression(format!(
+                "SET bot_id = :bot, contact = :contact, last_mid = :key, last_at = :now, active_at = :now, \
+                 pend_since = if_not_exists(pend_since, :now), owed_pk = :owed, \
+                 owed_since = if_not_exists(owed_since, :now), list_pk = :list, \
+                 list_at = if_not_exists(list_at, :now), last_text = :text, last_kind = :kind, \
+                 last_author = :author{set_name} ADD pend :keys, unread :one"
+            ))
+            .set_expression_attribute_values(Some(
+                self.room_values(id, message)
+                    .chain(name.map(|name| (":name".to_owned(), s(name))))
+                    .chain([
+                        (":key".to_owned(), s(key.as_str())),
+                        (":keys".to_owned(), key_set(&[key.clone()].into())),
+                        (":owed".to_owned(), s(keys::owed(id))),
+                        (":one".to_owned(), n(1)),
+                    ])
+                    .collect(),
+            ))
+    }
+
+    /// What every message, in or out, says about its conversation.
+    pub(super) fn room_values(
+        &self,
+        id: &ConversationId,
+        message: &Message,
+    ) -> impl Iterator<Item = (String, AttributeValue)> + use<> {
+        [
+            (":bot".to_owned(), s(id.bot_id.as_str())),
+            (":contact".to_owned(), s(id.contact.as_str())),
+            (":list".to_owned(), s(keys::bot(&id.bot_id))),
+            (":now".to_owned(), n(message.received_at.0)),
+            (":text".to_owned(), s(preview(&message.content.text))),
+            (":kind".to_owned(), s(message.content.kind.as_str())),
+            (":author".to_owned(), s(message.author.as_str())),
+        ]
+        .into_iter()
+    }
+}
+
+pub(super) fn put(put: Put) -> TransactWriteItem {
+    TransactWriteItem::builder().put(put).build()
+}
+
+pub(super) fn update(update: Update) -> TransactWriteItem {
+    TransactWriteItem::builder().update(update).build()
+}
+
+/// A ClientRequestToken: the same for the same parts.
+pub(super) fn token(parts: &[&str]) -> String {
+    hex(&Sha256::digest(parts.join("|")))
+        .chars()
+        .take(36)
+        .collect()
+}

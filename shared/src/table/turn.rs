@@ -1,0 +1,137 @@
+//! Turns: one burst's way to one reply, with its attempts.
+
+use aws_sdk_dynamodb::types::{AttributeValue, Update};
+use serde::Deserialize;
+
+use super::commit::usd;
+use super::schema::item_key;
+use super::{Commit, Table, TableError, keys, n, s};
+use crate::conversation::ids::{ConversationId, EpochMs, MessageId, MessageKey};
+use crate::conversation::outcome::{Attempt, TurnStatus};
+
+/// A turn as the table keeps it.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Turn {
+    /// The burst's number.
+    pub burst: u64,
+    /// How it stands.
+    pub status: TurnStatus,
+    /// Its messages; empty until the turn is committed.
+    #[serde(default)]
+    pub keys: Vec<MessageKey>,
+    /// The attempts made, in order.
+    #[serde(default)]
+    pub attempts: Vec<Attempt>,
+    /// Tries, interrupted ones included.
+    #[serde(default)]
+    pub tries: u32,
+    /// The id the reply was sent with.
+    pub reply_id: Option<MessageId>,
+    /// The model that answered.
+    pub model: Option<String>,
+    /// Tokens of the prompt.
+    #[serde(default)]
+    pub tokens_in: u64,
+    /// Tokens of the answer.
+    #[serde(default)]
+    pub tokens_out: u64,
+    /// What the provider charged, in USD.
+    #[serde(default)]
+    pub cost_usd: f64,
+    /// How long the model took, in milliseconds.
+    #[serde(default)]
+    pub llm_latency_ms: i64,
+    /// When the oldest message became pending.
+    pub began_at: Option<EpochMs>,
+    /// When it was committed.
+    pub ended_at: Option<EpochMs>,
+}
+
+impl Table {
+    /// Reads a turn. Costs 1 RCU.
+    ///
+    /// # Errors
+    /// The table cannot be reached, or the item is malformed.
+    pub async fn turn(&self, id: &ConversationId, burst: u64) -> Result<Option<Turn>, TableError> {
+        const OPERATION: &str = "turn";
+        let output = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .set_key(Some(item_key(&keys::conversation(id), &keys::turn(burst))))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|e| TableError::from_sdk(OPERATION, &e))?;
+        output
+            .item
+            .map(|item| {
+                serde_dynamo::from_item(item).map_err(|_| TableError::malformed(OPERATION, "turn"))
+            })
+            .transpose()
+    }
+
+    /// The turn's part of a commit. Attempts that failed before stay in it.
+    pub(super) fn turn_record(
+        &self,
+        commit: &Commit<'_>,
+    ) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
+        let outcome = &commit.draft.outcome;
+        let attempts = outcome.attempt.iter().map(attempt_value).collect();
+        let keys = commit
+            .claim
+            .keys
+            .iter()
+            .map(|key| s(key.as_str()))
+            .collect();
+        let mut turn = Update::builder()
+            .table_name(&self.name)
+            .set_key(Some(item_key(
+                &keys::conversation(commit.id),
+                &keys::turn(commit.burst),
+            )))
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_names("#keys", "keys")
+            .expression_attribute_names("#model", "model")
+            .expression_attribute_values(":status", s(outcome.status.as_str()))
+            .expression_attribute_values(":burst", n(commit.burst))
+            .expression_attribute_values(":keys", AttributeValue::L(keys))
+            .expression_attribute_values(":none", AttributeValue::L(Vec::new()))
+            .expression_attribute_values(":attempts", AttributeValue::L(attempts))
+            .expression_attribute_values(":tries", n(commit.tries))
+            .expression_attribute_values(":rid", s(commit.draft.reply_id.as_str()))
+            .expression_attribute_values(":in", n(outcome.tokens_in))
+            .expression_attribute_values(":out", n(outcome.tokens_out))
+            .expression_attribute_values(":cached", n(outcome.tokens_cached))
+            .expression_attribute_values(":cost", n(usd(outcome.cost_usd)))
+            .expression_attribute_values(":latency", n(outcome.llm_latency_ms))
+            .expression_attribute_values(":began", n(commit.claim.since.0))
+            .expression_attribute_values(":ended", n(commit.now.0))
+            .expression_attribute_values(":expires", self.expires_at(commit.now));
+        turn = match &outcome.model {
+            Some(model) => turn.expression_attribute_values(":model", s(model)),
+            None => turn.expression_attribute_values(":model", AttributeValue::Null(true)),
+        };
+        turn.update_expression(
+            "SET #status = :status, burst = :burst, #keys = :keys, tries = :tries, reply_id = :rid, \
+             attempts = list_append(if_not_exists(attempts, :none), :attempts), #model = :model, \
+             tokens_in = :in, tokens_out = :out, tokens_cached = :cached, cost_usd = :cost, \
+             llm_latency_ms = :latency, began_at = :began, ended_at = :ended, expires_at = :expires",
+        )
+    }
+}
+
+/// An attempt as a value of a turn's list.
+pub(super) fn attempt_value(attempt: &Attempt) -> AttributeValue {
+    AttributeValue::M(
+        [
+            ("number".to_owned(), n(attempt.number)),
+            ("started_at".to_owned(), n(attempt.started_at.0)),
+            ("ended_at".to_owned(), n(attempt.ended_at.0)),
+            ("model".to_owned(), s(&attempt.model)),
+            ("class".to_owned(), s(&attempt.class)),
+            ("message".to_owned(), s(&attempt.message)),
+        ]
+        .into(),
+    )
+}

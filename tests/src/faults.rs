@@ -1,0 +1,137 @@
+//! Faults at the seam: a function dies before or after one of its effects, a call fails, an answer is lost.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::future::BoxFuture;
+use local::engines::{Call, Engines, Intercept, Lost, Reply};
+use tokio::sync::Notify;
+
+/// Which function makes a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The webhook.
+    Webhook,
+    /// The worker.
+    Worker,
+}
+
+tokio::task_local! {
+    /// The function that the current task runs.
+    pub static ROLE: Role;
+}
+
+/// When, around an effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// Before it happens.
+    Before,
+    /// After it has happened, before its answer arrives.
+    After,
+}
+
+/// What happens at one effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The function dies.
+    Crash(When),
+    /// The call fails: throttled, or with its answer lost after the effect.
+    Error(When),
+}
+
+#[derive(Default)]
+struct Plan {
+    armed: Option<(Role, usize, Fault)>,
+    log: Vec<(Role, String)>,
+}
+
+/// Counts the effects of the functions and does its fault at one of them.
+#[derive(Default)]
+pub struct Faults {
+    plan: Mutex<Plan>,
+    crashes: AtomicUsize,
+    crashed: Notify,
+}
+
+impl Faults {
+    /// At the `index`-th effect of `role` from now (0 is the next one), `fault` happens, once.
+    pub fn arm(&self, role: Role, index: usize, fault: Fault) {
+        let mut plan = self.plan.lock().unwrap();
+        let so_far = plan.log.iter().filter(|(other, _)| *other == role).count();
+        plan.armed = Some((role, so_far + index, fault));
+    }
+
+    /// The effects of a function so far, by name.
+    pub fn effects(&self, role: Role) -> Vec<String> {
+        let plan = self.plan.lock().unwrap();
+        plan.log
+            .iter()
+            .filter(|(other, _)| *other == role)
+            .map(|(_, name)| name.clone())
+            .collect()
+    }
+
+    /// How often a function has died.
+    pub fn crashes(&self) -> usize {
+        self.crashes.load(Ordering::Relaxed)
+    }
+
+    /// Whether the armed fault has not happened yet.
+    pub fn is_armed(&self) -> bool {
+        self.plan.lock().unwrap().armed.is_some()
+    }
+
+    /// Resolves when the function that runs now dies.
+    pub async fn death(&self) {
+        self.crashed.notified().await;
+    }
+
+    /// Counts an effect; gives the fault that happens at it.
+    pub fn count(&self, name: &str) -> Option<Fault> {
+        let role = ROLE.try_with(|role| *role).ok()?;
+        let mut plan = self.plan.lock().unwrap();
+        let index = plan.log.iter().filter(|(other, _)| *other == role).count();
+        plan.log.push((role, name.to_owned()));
+        match plan.armed {
+            Some((armed, at, fault)) if armed == role && at == index => {
+                plan.armed = None;
+                Some(fault)
+            }
+            _ => None,
+        }
+    }
+
+    /// The function that runs now dies.
+    pub async fn die(&self) -> ! {
+        self.crashes.fetch_add(1, Ordering::Relaxed);
+        self.crashed.notify_one();
+        std::future::pending().await
+    }
+}
+
+impl Intercept for Faults {
+    fn intercept<'a>(
+        &'a self,
+        call: Call,
+        engines: &'a Engines,
+    ) -> BoxFuture<'a, Result<Reply, Lost>> {
+        Box::pin(async move {
+            match self.count(&call.target) {
+                None => Ok(engines.call(&call).await),
+                Some(Fault::Crash(When::Before)) => self.die().await,
+                Some(Fault::Crash(When::After)) => {
+                    engines.call(&call).await;
+                    self.die().await
+                }
+                Some(Fault::Error(When::Before)) => Ok(Reply::json(
+                    500,
+                    r#"{"__type":"InternalServerError","message":"scripted"}"#.to_owned(),
+                )),
+                Some(Fault::Error(When::After)) => {
+                    engines.call(&call).await;
+                    Err(Lost)
+                }
+            }
+        })
+    }
+}

@@ -1,0 +1,297 @@
+//! Everything outside: a scripted OpenRouter and a scripted wuzapi, behind the HTTP seam. Both speak the real
+//! wire formats and record what they are asked.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use bytes::Bytes;
+use clivy::http::{Http, HttpError};
+use futures_util::future::BoxFuture;
+use http::{Request, Response};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::faults::{Fault, Faults, When};
+
+/// Where the scripted model is.
+pub const MODEL_URL: &str = "http://model.test/api/v1";
+/// Where the scripted gateway is.
+pub const GATEWAY_URL: &str = "http://gateway.test";
+
+/// What the model does with one call.
+#[derive(Clone, Debug)]
+pub enum Model {
+    /// Answers with this text.
+    Says(String),
+    /// Answers with this status and body.
+    Http(u16, Value),
+    /// Answers after this long.
+    Slow(Duration, Box<Model>),
+    /// The connection breaks.
+    Breaks,
+    /// No answer, ever.
+    Hangs,
+}
+
+/// What the gateway does with one text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gateway {
+    /// Sends it.
+    Sends,
+    /// Sends it, and its answer is lost.
+    SendsAndBreaks,
+    /// Sends it, and never answers.
+    SendsAndHangs,
+    /// Answers with this status and sends nothing.
+    Http(u16),
+    /// Refuses the connection.
+    Refuses,
+}
+
+/// One text that reached the gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Send {
+    /// To whom.
+    pub phone: String,
+    /// The message id.
+    pub id: String,
+    /// The text.
+    pub text: String,
+    /// When, since the start of the world.
+    pub at: Duration,
+    /// Whether the gateway sent it on.
+    pub delivered: bool,
+}
+
+#[derive(Default)]
+struct State {
+    model_script: VecDeque<Model>,
+    gateway_script: VecDeque<Gateway>,
+    asked: Vec<Value>,
+    sends: Vec<Send>,
+    others: Vec<(String, Value)>,
+    best_effort_hangs: bool,
+}
+
+/// The outside.
+pub struct Outside {
+    state: Mutex<State>,
+    faults: Arc<Faults>,
+    started: Instant,
+    /// How long every answer of the model takes that is not scripted otherwise.
+    pub model_latency: Duration,
+}
+
+impl Outside {
+    /// An outside where everything works.
+    pub fn new(faults: Arc<Faults>) -> Self {
+        Self {
+            state: Mutex::default(),
+            faults,
+            started: Instant::now(),
+            model_latency: Duration::from_millis(800),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// The next calls of the model do this, then it works again.
+    pub fn model_does(&self, script: impl IntoIterator<Item = Model>) {
+        self.state().model_script.extend(script);
+    }
+
+    /// The next texts at the gateway meet this, then it works again.
+    pub fn gateway_does(&self, script: impl IntoIterator<Item = Gateway>) {
+        self.state().gateway_script.extend(script);
+    }
+
+    /// "typing…" and read ticks are never answered from now on.
+    pub fn best_effort_hangs(&self) {
+        self.state().best_effort_hangs = true;
+    }
+
+    /// The bodies the model was asked with.
+    pub fn asked(&self) -> Vec<Value> {
+        self.state().asked.clone()
+    }
+
+    /// The last user message of every call of the model.
+    pub fn questions(&self) -> Vec<String> {
+        self.asked().iter().map(last_user).collect()
+    }
+
+    /// Every text that reached the gateway, in order.
+    pub fn sends(&self) -> Vec<Send> {
+        self.state().sends.clone()
+    }
+
+    /// What customers see: one message per id, as WhatsApp shows it, in order.
+    pub fn delivered(&self) -> Vec<Send> {
+        let mut seen: Vec<Send> = Vec::new();
+        for send in self.sends().into_iter().filter(|send| send.delivered) {
+            if !seen.iter().any(|other| other.id == send.id) {
+                seen.push(send);
+            }
+        }
+        seen
+    }
+
+    /// Ids that reached the gateway with more than one text: must stay empty (I5).
+    pub fn ids_with_two_texts(&self) -> Vec<String> {
+        let mut texts: BTreeMap<String, String> = BTreeMap::new();
+        let mut bad = Vec::new();
+        for send in self.sends() {
+            let first = texts.entry(send.id.clone()).or_insert(send.text.clone());
+            if *first != send.text {
+                bad.push(send.id);
+            }
+        }
+        bad
+    }
+
+    /// Calls of the gateway besides texts: path and body.
+    pub fn others(&self) -> Vec<(String, Value)> {
+        self.state().others.clone()
+    }
+
+    async fn model(&self, body: &Value) -> Result<Response<Bytes>, HttpError> {
+        let step = {
+            let mut state = self.state();
+            state.asked.push(body.clone());
+            state.model_script.pop_front()
+        };
+        let mut step = step.unwrap_or_else(|| {
+            let says = Model::Says(format!("Jawaban atas: {}", last_user(body)));
+            Model::Slow(self.model_latency, Box::new(says))
+        });
+        while let Model::Slow(latency, then) = step {
+            tokio::time::sleep(latency).await;
+            step = *then;
+        }
+        match step {
+            Model::Says(text) => Ok(answer(200, &completion(body, &text))),
+            Model::Http(status, body) => Ok(answer(status, &body)),
+            Model::Breaks => Err(HttpError::Broken),
+            Model::Hangs => std::future::pending().await,
+            Model::Slow(..) => unreachable!("unwrapped above"),
+        }
+    }
+
+    async fn text(&self, body: &Value) -> Result<Response<Bytes>, HttpError> {
+        let field = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
+        let scripted = self.state().gateway_script.pop_front();
+        let step = scripted.unwrap_or(Gateway::Sends);
+        if step == Gateway::Refuses {
+            return Err(HttpError::Connect);
+        }
+        self.state().sends.push(Send {
+            phone: field("Phone"),
+            id: field("Id"),
+            text: field("Body"),
+            at: self.started.elapsed(),
+            delivered: !matches!(step, Gateway::Http(_)),
+        });
+        match step {
+            Gateway::SendsAndBreaks => Err(HttpError::Broken),
+            Gateway::SendsAndHangs => std::future::pending().await,
+            Gateway::Http(status) => Ok(answer(status, &json!({"code": status, "success": false}))),
+            Gateway::Sends | Gateway::Refuses => Ok(answer(
+                200,
+                &json!({"code": 200, "success": true, "data": {"Details": "Sent", "Id": body["Id"]}}),
+            )),
+        }
+    }
+
+    async fn route(&self, path: &str, body: &Value) -> Result<Response<Bytes>, HttpError> {
+        match path {
+            "/api/v1/chat/completions" => self.model(body).await,
+            "/api/v1/key" => Ok(answer(
+                200,
+                &json!({"data": {"label": "sk-or-test", "limit": 10.0, "limit_remaining": 7.5, "usage": 2.5,
+                    "usage_daily": 0.5, "usage_weekly": 1.0, "usage_monthly": 2.5, "is_free_tier": false}}),
+            )),
+            "/chat/send/text" => self.text(body).await,
+            _ => {
+                let hangs = {
+                    let mut state = self.state();
+                    state.others.push((path.to_owned(), body.clone()));
+                    state.best_effort_hangs
+                };
+                if hangs {
+                    std::future::pending::<()>().await;
+                }
+                Ok(answer(
+                    200,
+                    &json!({"code": 200, "success": true, "data": {}}),
+                ))
+            }
+        }
+    }
+}
+
+impl Http for Outside {
+    fn send(
+        &self,
+        request: Request<Bytes>,
+        timeout: Duration,
+    ) -> BoxFuture<'_, Result<Response<Bytes>, HttpError>> {
+        Box::pin(async move {
+            let path = request.uri().path().to_owned();
+            let body = serde_json::from_slice(request.body()).unwrap_or(Value::Null);
+            // "typing…" and read ticks are best effort: no effect that a crash could split.
+            let counts = path.ends_with("/chat/send/text") || path.ends_with("/chat/completions");
+            let fault = if counts {
+                self.faults.count(&path)
+            } else {
+                None
+            };
+            let call = async {
+                match fault {
+                    Some(Fault::Crash(When::Before)) => self.faults.die().await,
+                    Some(Fault::Error(When::Before)) => return Err(HttpError::Connect),
+                    _ => {}
+                }
+                let answer = self.route(&path, &body).await;
+                match fault {
+                    Some(Fault::Crash(When::After)) => self.faults.die().await,
+                    Some(Fault::Error(When::After)) => Err(HttpError::Broken),
+                    _ => answer,
+                }
+            };
+            tokio::time::timeout(timeout, call)
+                .await
+                .unwrap_or(Err(HttpError::Timeout))
+        })
+    }
+}
+
+/// The last user message of a request to the model.
+pub fn last_user(body: &Value) -> String {
+    let messages = body["messages"].as_array().cloned().unwrap_or_default();
+    let last = messages
+        .iter()
+        .rev()
+        .find(|message| message["role"] == "user");
+    last.and_then(|message| message["content"].as_str())
+        .unwrap_or_default()
+        .to_owned()
+}
+
+fn completion(body: &Value, text: &str) -> Value {
+    json!({
+        "id": "gen-1", "object": "chat.completion", "created": 1_763_604_904, "model": body["model"],
+        "choices": [{"index": 0, "finish_reason": "stop",
+            "message": {"role": "assistant", "content": text}}],
+        "usage": {"prompt_tokens": 120, "completion_tokens": 30, "total_tokens": 150, "cost": 0.000_25,
+            "prompt_tokens_details": {"cached_tokens": 64}}
+    })
+}
+
+fn answer(status: u16, body: &Value) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body.to_string()));
+    *response.status_mut() = http::StatusCode::from_u16(status).unwrap();
+    response
+}

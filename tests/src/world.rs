@@ -1,0 +1,237 @@
+//! A world on a paused clock, and what tests ask of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use clivy::conversation::bot::Bot;
+use clivy::conversation::head::Head;
+use clivy::conversation::ids::{BotId, Contact, ConversationId, EpochMs};
+use clivy::conversation::message::Message;
+use clivy::table::Turn;
+use futures_util::future::BoxFuture;
+use local::clock::WorldClock;
+use local::mapping::{Invoke, InvokeError};
+use local::sqs::QueueStats;
+use local::world::{DLQ, Parts, QUEUE, World, memory};
+use serde_json::Value;
+
+use crate::bubbles::post;
+use crate::faults::{Faults, ROLE, Role};
+use crate::outside::{MODEL_URL, Outside};
+
+/// The moment at which every test's world begins.
+pub const START: EpochMs = EpochMs(1_763_604_905_000);
+
+/// The system under test and everything scripted around it.
+pub struct TestWorld {
+    /// The system.
+    pub world: World,
+    /// The model and the gateway.
+    pub outside: Arc<Outside>,
+    /// The faults.
+    pub faults: Arc<Faults>,
+}
+
+impl TestWorld {
+    /// A world with these bots. Runs nothing yet.
+    pub async fn new(bots: &[Bot]) -> Self {
+        Self::with(bots, &[]).await
+    }
+
+    /// The same with settings that differ from the defaults.
+    pub async fn with(bots: &[Bot], settings: &[(&str, &str)]) -> Self {
+        let faults = Arc::new(Faults::default());
+        let outside = Arc::new(Outside::new(Arc::clone(&faults)));
+        let mut all: BTreeMap<String, String> = [
+            ("PSEUDONYM_KEY", "a-key-for-tests-only"),
+            ("OPENROUTER_API_KEY", "sk-or-v1-test"),
+            ("OPENROUTER_BASE_URL", MODEL_URL),
+            ("OPENROUTER_MODEL", "test/model"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+        for (name, value) in settings {
+            all.insert((*name).to_owned(), (*value).to_owned());
+        }
+        let world = World::open(Parts {
+            dynamodb: memory().unwrap(),
+            base_url: "http://127.0.0.1".to_owned(),
+            settings: all,
+            http: Arc::clone(&outside) as _,
+            clock: Arc::new(WorldClock::starting_at(START)),
+            intercept: Arc::clone(&faults) as _,
+        })
+        .await
+        .unwrap();
+        world.put_bots(bots).await.unwrap();
+        Self {
+            world,
+            outside,
+            faults,
+        }
+    }
+
+    /// Starts the event source mapping; it ends with the test's runtime.
+    pub fn start(&self) {
+        let invoke = Arc::new(Mortal {
+            inner: self.world.in_process(),
+            faults: Arc::clone(&self.faults),
+        });
+        let mapping = self.world.mapping(invoke);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the mapping runs beside the test"
+        )]
+        tokio::spawn(mapping.run(std::future::pending()));
+    }
+
+    /// Posts a body; gives status and JSON.
+    pub async fn post(&self, body: &Value) -> (u16, Value) {
+        self.request(post(body)).await
+    }
+
+    /// Sends a request to the webhook.
+    pub async fn request(&self, request: lambda_http::Request) -> (u16, Value) {
+        let response = self.world.webhook.handle(request).await;
+        let status = response.status().as_u16();
+        let text = match response.into_body() {
+            lambda_http::Body::Text(text) => text,
+            _ => String::new(),
+        };
+        (status, serde_json::from_str(&text).unwrap())
+    }
+
+    /// Posts a body as a gateway would: again after 30 s, up to 5 times, until there is a 2xx. The webhook may
+    /// die on the way, which looks like a broken connection.
+    pub async fn post_until_accepted(&self, body: &Value) -> bool {
+        for _ in 0..5 {
+            let served = ROLE.scope(Role::Webhook, self.post(body));
+            let status = tokio::select! {
+                (status, _) = served => status,
+                () = self.faults.death() => 502,
+            };
+            if status == 200 {
+                return true;
+            }
+            tokio::time::sleep(Duration::from_secs(30)).await;
+        }
+        false
+    }
+
+    /// Lets time pass until the queue is empty; panics after two hours.
+    pub async fn settle(&self) {
+        for _ in 0..7_200 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let stats = self.queue();
+            if stats.visible + stats.in_flight + stats.delayed == 0 {
+                return;
+            }
+        }
+        panic!("the queue is never empty: {:?}", self.queue());
+    }
+
+    /// The queue's counts.
+    pub fn queue(&self) -> QueueStats {
+        self.world.engines.sqs.stats(QUEUE).unwrap()
+    }
+
+    /// The bodies of the dead letters.
+    pub fn dead_letters(&self) -> Vec<String> {
+        let peeks = self.world.engines.sqs.peek(DLQ);
+        peeks.into_iter().map(|peek| peek.body).collect()
+    }
+
+    /// A conversation's id.
+    pub fn id(&self, bot: &str, contact: &str) -> ConversationId {
+        ConversationId {
+            bot_id: BotId::new(bot).unwrap(),
+            contact: Contact::new(contact).unwrap(),
+        }
+    }
+
+    /// A conversation's HEAD.
+    pub async fn head(&self, bot: &str, contact: &str) -> Head {
+        let id = self.id(bot, contact);
+        self.world.table.head(&id).await.unwrap().unwrap()
+    }
+
+    /// A conversation's messages, oldest first.
+    pub async fn history(&self, bot: &str, contact: &str) -> Vec<Message> {
+        let id = self.id(bot, contact);
+        let newest = self.world.table.newest(&id, 1_000).await.unwrap();
+        let mut all: Vec<Message> = newest.into_iter().map(|stored| stored.message).collect();
+        all.sort_by(|a, b| a.order().cmp(&b.order()));
+        all
+    }
+
+    /// A turn.
+    pub async fn turn(&self, bot: &str, contact: &str, burst: u64) -> Turn {
+        let id = self.id(bot, contact);
+        self.world.table.turn(&id, burst).await.unwrap().unwrap()
+    }
+
+    /// Calls the table's engine past everything.
+    pub async fn dynamodb(&self, operation: &str, body: Value) -> Value {
+        let reply = self
+            .world
+            .engines
+            .call(&local::engines::Call {
+                target: format!("DynamoDB_20120810.{operation}"),
+                body: body.to_string().into(),
+            })
+            .await;
+        serde_json::from_slice(&reply.body).unwrap()
+    }
+
+    /// Moves all dead letters back to the queue, as an operator would.
+    pub async fn redrive(&self) {
+        let body = serde_json::json!({
+            "SourceArn": format!("arn:aws:sqs:us-east-1:000000000000:{DLQ}")
+        });
+        let answer = self
+            .world
+            .engines
+            .sqs
+            .call("StartMessageMoveTask", body.to_string().as_bytes())
+            .await;
+        assert_eq!(answer.status, 200, "{:?}", answer.body);
+    }
+
+    /// Nothing is queued, claimed, pending or owed, and no id went out with two texts.
+    pub async fn assert_quiet(&self) {
+        assert_eq!(
+            self.outside.ids_with_two_texts(),
+            Vec::<String>::new(),
+            "I5"
+        );
+        let items = self
+            .dynamodb("Scan", serde_json::json!({"TableName": "clivy"}))
+            .await;
+        for item in items["Items"].as_array().unwrap() {
+            if item["sk"]["S"] == "HEAD" {
+                for attribute in ["pend", "c_fence", "c_text", "owed_pk", "tries"] {
+                    assert!(item.get(attribute).is_none(), "{attribute} is left: {item}");
+                }
+            }
+        }
+    }
+}
+
+/// A worker that can die in the middle of an invocation.
+struct Mortal {
+    inner: Arc<dyn Invoke>,
+    faults: Arc<Faults>,
+}
+
+impl Invoke for Mortal {
+    fn invoke(&self, event: SqsEvent) -> BoxFuture<'_, Result<SqsBatchResponse, InvokeError>> {
+        Box::pin(ROLE.scope(Role::Worker, async move {
+            tokio::select! {
+                answer = self.inner.invoke(event) => answer,
+                () = self.faults.death() => Err(InvokeError::Function("the worker died".into())),
+            }
+        }))
+    }
+}
