@@ -4,4 +4,5 @@
 pub mod bubbles;
 pub mod faults;
 pub mod outside;
+pub mod template;
 pub mod world;
