@@ -2,38 +2,13 @@
 
 use std::time::Duration;
 
-use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
-use clivy::conversation::ids::EpochMs;
 use clivy::conversation::outcome::TurnStatus;
-use local::world::QUEUE;
 use serde_json::json;
 use tests::bubbles::{bot, bubble};
 use tests::outside::{Gateway, Model};
 use tests::world::TestWorld;
 
 const RINA: &str = "6281100020001";
-const FALLBACK: &str = "Maaf Kak, tim kami akan membalas.";
-
-async fn sleep(seconds: u64) {
-    tokio::time::sleep(Duration::from_secs(seconds)).await;
-}
-
-async fn one_question(script: impl IntoIterator<Item = Model>) -> TestWorld {
-    let world = TestWorld::new(&[bot("demo")]).await;
-    world.outside.model_does(script);
-    world.start();
-    world.post(&bubble("demo", RINA, "A", 0, "Halo")).await;
-    world.settle().await;
-    world.assert_quiet().await;
-    world
-}
-
-fn down() -> Model {
-    Model::Http(
-        503,
-        json!({"error": {"code": 503, "message": "Service unavailable"}}),
-    )
-}
 
 #[tokio::test(start_paused = true)]
 async fn a_gateway_that_loses_its_answer_gets_the_same_id_and_text_again() {

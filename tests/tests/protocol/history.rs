@@ -1,12 +1,7 @@
 //! The history: edits, our own replies coming back, people, and the list of conversations.
 
-use clivy::channel::wuzapi;
-use clivy::conversation::bot::Bot;
-use clivy::conversation::message::Author;
-use lambda_http::{Body, Request};
-use serde_json::{Value, json};
-use tests::bubbles::{bot, bubble, post};
-use tests::faults::{Fault, ROLE, Role, When};
+use serde_json::json;
+use tests::bubbles::{bot, bubble};
 use tests::world::TestWorld;
 
 const RINA: &str = "6281100020001";

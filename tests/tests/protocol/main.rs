@@ -1,5 +1,12 @@
 //! The protocol, from the webhook to the reply, on the embedded world and a paused clock.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on should end right there"
+)]
+
 mod burst;
 mod crash;
 mod gateway_fails;

@@ -2,13 +2,10 @@
 
 use std::time::Duration;
 
-use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
-use clivy::conversation::ids::EpochMs;
 use clivy::conversation::outcome::TurnStatus;
-use local::world::QUEUE;
 use serde_json::json;
 use tests::bubbles::{bot, bubble};
-use tests::outside::{Gateway, Model};
+use tests::outside::Model;
 use tests::world::TestWorld;
 
 const RINA: &str = "6281100020001";

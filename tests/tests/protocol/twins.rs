@@ -2,15 +2,11 @@
 
 use std::time::Duration;
 
-use clivy::conversation::message::Author;
-use clivy::conversation::outcome::TurnStatus;
 use serde_json::json;
 use tests::bubbles::{bot, bubble};
-use tests::outside::{Model, last_user};
 use tests::world::TestWorld;
 
 const RINA: &str = "6281100020001";
-const BUDI: &str = "6281100020002";
 
 async fn sleep_ms(ms: u64) {
     tokio::time::sleep(Duration::from_millis(ms)).await;

@@ -84,7 +84,7 @@ pub async fn system_attributes_come_only_when_asked_for(e: &Endpoint) -> Result<
     let none = receive().send().await?.messages.unwrap_or_default();
     let attributes = none.first().context("no message")?.attributes();
     ensure!(
-        attributes.is_none_or(|attributes| attributes.is_empty()),
+        attributes.is_none_or(std::collections::HashMap::is_empty),
         "attributes without asking"
     );
     let asked = receive().message_system_attribute_names(MessageSystemAttributeName::SentTimestamp);
@@ -191,7 +191,7 @@ pub async fn message_attributes_come_back_with_the_checksum_of_those_returned(
     let none = none.first().context("no message")?;
     ensure!(
         none.message_attributes()
-            .is_none_or(|values| values.is_empty())
+            .is_none_or(std::collections::HashMap::is_empty)
     );
     Ok(())
 }
