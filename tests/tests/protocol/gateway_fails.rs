@@ -1,11 +1,8 @@
 //! The gateway fails: the reply stays the same.
 
-use std::time::Duration;
-
 use clivy::conversation::outcome::TurnStatus;
-use serde_json::json;
 use tests::bubbles::{bot, bubble};
-use tests::outside::{Gateway, Model};
+use tests::outside::Gateway;
 use tests::world::TestWorld;
 
 const RINA: &str = "6281100020001";

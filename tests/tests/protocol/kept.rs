@@ -1,7 +1,5 @@
 //! What is kept apart, in order and counted.
 
-use std::time::Duration;
-
 use serde_json::json;
 use tests::bubbles::{bot, bubble};
 use tests::outside::last_user;
