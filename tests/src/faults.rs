@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use local::engines::{Call, Engines, Intercept, Lost, Reply};
@@ -37,6 +38,8 @@ pub enum Fault {
     Crash(When),
     /// The call fails: throttled, or with its answer lost after the effect.
     Error(When),
+    /// The effect happens this much later.
+    Late(Duration),
 }
 
 #[derive(Default)]
@@ -140,6 +143,10 @@ impl Intercept for Faults {
                 Some(Fault::Crash(When::After)) => {
                     engines.call(&call).await;
                     self.die().await
+                }
+                Some(Fault::Late(by)) => {
+                    tokio::time::sleep(by).await;
+                    Ok(self.ask(&call, engines).await)
                 }
                 Some(Fault::Error(When::Before)) => Ok(Reply::json(
                     500,

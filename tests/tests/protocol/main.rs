@@ -13,6 +13,8 @@ mod gateway_fails;
 mod history;
 mod kept;
 mod model_fails;
+mod overtaken;
+mod random;
 mod records;
 mod twins;
 mod webhook;
