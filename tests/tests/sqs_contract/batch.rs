@@ -33,7 +33,7 @@ pub async fn a_batch_of_ten_is_sent_received_and_deleted(e: &Endpoint) -> Result
     let ids: BTreeSet<&str> = sent
         .successful()
         .iter()
-        .map(|entry| entry.message_id())
+        .map(aws_sdk_sqs::types::SendMessageBatchResultEntry::message_id)
         .collect();
     ensure!(ids.len() == 10, "the ids are not distinct");
     let mut received = Vec::new();
@@ -81,7 +81,11 @@ pub async fn an_invalid_entry_fails_alone(e: &Endpoint) -> Result<()> {
         .entries(entry("bad", "nul \u{0}")?)
         .entries(late);
     let sent = asked.send().await?;
-    let good: Vec<&str> = sent.successful().iter().map(|entry| entry.id()).collect();
+    let good: Vec<&str> = sent
+        .successful()
+        .iter()
+        .map(aws_sdk_sqs::types::SendMessageBatchResultEntry::id)
+        .collect();
     ensure!(good == ["good"], "{good:?} succeeded");
     let failed = |id: &str| {
         let failure = sent.failed().iter().find(|entry| entry.id() == id);
@@ -147,7 +151,7 @@ pub async fn a_bad_handle_in_a_batch_fails_alone(e: &Endpoint) -> Result<()> {
         deleted
             .successful()
             .iter()
-            .map(|entry| entry.id())
+            .map(aws_sdk_sqs::types::DeleteMessageBatchResultEntry::id)
             .eq(["good"])
     );
     let failure = deleted.failed().first().context("nothing failed")?;

@@ -21,7 +21,9 @@ pub async fn an_unknown_queue_is_refused_with_its_legacy_code(e: &Endpoint) -> R
         .err()
         .and_then(|error| error.as_service_error());
     ensure!(
-        typed.is_some_and(|error| error.is_queue_does_not_exist()),
+        typed.is_some_and(
+            aws_sdk_sqs::operation::send_message::SendMessageError::is_queue_does_not_exist
+        ),
         "the SDK does not know the error"
     );
     refused(send, NO_QUEUE, "a send")?;
