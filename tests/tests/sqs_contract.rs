@@ -4,6 +4,13 @@
 //! one, and `SQS_CONTRACT_DEVIATIONS` may name a file of `case — what it does instead` lines: a listed case must really
 //! deviate, an unlisted one must pass, and every listed one must exist. Nothing is skipped.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test ends at the first surprise"
+)]
+
 #[path = "sqs_contract/batch.rs"]
 mod batch;
 #[path = "sqs_contract/dead_letters.rs"]

@@ -85,7 +85,7 @@ pub async fn a_message_received_too_often_moves_with_its_id_and_sent_time(
     let pair = pair(e, 2).await?;
     let id = e.send(&pair.main, "poison").await?;
     let first = e.receive_one(&pair.main, 0, 30).await?;
-    let sent = system(&first, MessageSystemAttributeName::SentTimestamp)?.to_owned();
+    let sent = system(&first, &MessageSystemAttributeName::SentTimestamp)?.to_owned();
     show(e, &pair.main, &first).await?;
     let second = e.receive_one(&pair.main, 1, 30).await?;
     show(e, &pair.main, &second).await?;
@@ -94,11 +94,11 @@ pub async fn a_message_received_too_often_moves_with_its_id_and_sent_time(
     ensure!(dead.message_id() == Some(id.as_str()), "it has another id");
     ensure!(dead.body() == Some("poison"));
     ensure!(
-        system(&dead, MessageSystemAttributeName::SentTimestamp)? == sent,
+        system(&dead, &MessageSystemAttributeName::SentTimestamp)? == sent,
         "it has another sent time"
     );
-    ensure!(system(&dead, MessageSystemAttributeName::ApproximateReceiveCount)? == "3");
-    ensure!(system(&dead, MessageSystemAttributeName::DeadLetterQueueSourceArn)? == pair.main_arn);
+    ensure!(system(&dead, &MessageSystemAttributeName::ApproximateReceiveCount)? == "3");
+    ensure!(system(&dead, &MessageSystemAttributeName::DeadLetterQueueSourceArn)? == pair.main_arn);
     Ok(())
 }
 
@@ -137,13 +137,13 @@ pub async fn a_redriven_message_returns_as_a_new_one(e: &Endpoint) -> Result<()>
         "it has its old id"
     );
     ensure!(back.body() == Some("poison"));
-    ensure!(system(&back, MessageSystemAttributeName::ApproximateReceiveCount)? == "1");
-    ensure!(system(&back, MessageSystemAttributeName::MessageGroupId)? == "demo");
+    ensure!(system(&back, &MessageSystemAttributeName::ApproximateReceiveCount)? == "1");
+    ensure!(system(&back, &MessageSystemAttributeName::MessageGroupId)? == "demo");
     let sent = |m: &Message| {
-        anyhow::Ok(system(m, MessageSystemAttributeName::SentTimestamp)?.parse::<i64>()?)
+        anyhow::Ok(system(m, &MessageSystemAttributeName::SentTimestamp)?.parse::<i64>()?)
     };
     ensure!(sent(&back)? >= sent(&dead)?, "it was sent before itself");
-    ensure!(system(&back, MessageSystemAttributeName::DeadLetterQueueSourceArn).is_err());
+    ensure!(system(&back, &MessageSystemAttributeName::DeadLetterQueueSourceArn).is_err());
     e.expect_nothing(&pair.dead, "after the redrive").await
 }
 

@@ -218,10 +218,10 @@ pub fn handle(message: &Message) -> Result<&str> {
 }
 
 /// A system attribute of a received message.
-pub fn system(message: &Message, name: MessageSystemAttributeName) -> Result<&str> {
+pub fn system<'a>(message: &'a Message, name: &MessageSystemAttributeName) -> Result<&'a str> {
     let value = message
         .attributes()
-        .and_then(|attributes| attributes.get(&name));
+        .and_then(|attributes| attributes.get(name));
     value
         .map(String::as_str)
         .with_context(|| format!("no {name:?}"))

@@ -73,8 +73,8 @@ pub async fn each_receive_raises_the_count_and_keeps_the_first_receives_time(
     for count in 1..=3 {
         let message = e.receive_one(&url, 1, 30).await?;
         ensure!(message.message_id() == Some(id.as_str()));
-        ensure!(system(&message, ApproximateReceiveCount)? == count.to_string());
-        let received = system(&message, ApproximateFirstReceiveTimestamp)?.to_owned();
+        ensure!(system(&message, &ApproximateReceiveCount)? == count.to_string());
+        let received = system(&message, &ApproximateFirstReceiveTimestamp)?.to_owned();
         let first = first_received.get_or_insert_with(|| received.clone());
         ensure!(*first == received, "the first receive's time changed");
         change(e, &url, handle(&message)?, 0).await?;
