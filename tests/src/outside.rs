@@ -108,6 +108,11 @@ impl Outside {
         self.state().gateway_script.extend(script);
     }
 
+    /// Whatever was scripted for the gateway: it works from now on.
+    pub fn gateway_is_well(&self) {
+        self.state().gateway_script.clear();
+    }
+
     /// "typing…" and read ticks are never answered from now on.
     pub fn best_effort_hangs(&self) {
         self.state().best_effort_hangs = true;

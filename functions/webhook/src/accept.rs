@@ -163,5 +163,6 @@ fn message(incoming: Incoming, author: Author, received_at: EpochMs) -> Message 
         content: incoming.content,
         platform_at: incoming.platform_at.unwrap_or(received_at),
         received_at,
+        delivered: true,
     }
 }

@@ -8,6 +8,7 @@ use clivy::conversation::bot::Bot;
 use clivy::conversation::ids::BotId;
 use clivy::table::TableError;
 use lambda_http::{Body, Request, RequestExt};
+use percent_encoding::percent_decode_str;
 use subtle::ConstantTimeEq;
 
 use crate::{Answer, MAX_BODY_BYTES, Webhook};
@@ -25,7 +26,8 @@ pub struct Admitted {
 
 /// Lets a request in, or says why not.
 pub async fn admit(webhook: &Webhook, request: Request) -> Result<Admitted, Answer> {
-    let secret = secret_segment(request.raw_http_path())?.map(str::to_owned);
+    let secret = secret_segment(request.raw_http_path())?
+        .map(|segment| percent_decode_str(segment).collect::<Vec<u8>>());
     if request.method() != http::Method::POST {
         return Err(Answer::WrongMethod);
     }
@@ -51,7 +53,7 @@ pub async fn admit(webhook: &Webhook, request: Request) -> Result<Admitted, Answ
         webhook.allow_open_bots,
         &envelope,
         signature.as_deref(),
-        secret.as_deref(),
+        secret.as_deref().unwrap_or_default(),
         &body,
     )?;
     let event = envelope
@@ -113,7 +115,7 @@ fn authenticate(
     allow_open_bots: bool,
     envelope: &Envelope,
     signature: Option<&str>,
-    secret: Option<&str>,
+    secret: &[u8],
     body: &[u8],
 ) -> Result<(), Answer> {
     let gateway = &bot.gateway;
@@ -123,8 +125,7 @@ fn authenticate(
         return Err(Answer::Unauthorized);
     }
     if let Some(expected) = &gateway.secret_path {
-        let presented = secret.unwrap_or_default();
-        let equal: bool = expected.as_bytes().ct_eq(presented.as_bytes()).into();
+        let equal: bool = expected.as_bytes().ct_eq(secret).into();
         if !equal || expected.is_empty() {
             return Err(Answer::Unauthorized);
         }

@@ -48,6 +48,8 @@ fn split(all: Vec<StoredMessage>, keys: &BTreeSet<MessageKey>) -> Conversation {
     let mut history: Vec<Message> = others
         .into_iter()
         .map(|stored| stored.message)
+        // A reply that nobody has read must not look like an answer given.
+        .filter(|message| message.delivered)
         .filter(|message| {
             message.author != Author::Customer || Some(message.received_at) <= last_received
         })
@@ -75,6 +77,7 @@ mod tests {
                 },
                 platform_at: EpochMs(platform_ms),
                 received_at: EpochMs(received_ms),
+                delivered: true,
             },
         }
     }

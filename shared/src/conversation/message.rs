@@ -78,6 +78,13 @@ pub struct Message {
     pub platform_at: EpochMs,
     /// When we got it, or made it.
     pub received_at: EpochMs,
+    /// False for a reply that the gateway would not take: the customer has not read it, as far as we know.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    pub delivered: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Message {

@@ -82,16 +82,6 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// What the history says about the reply's delivery.
-    #[must_use]
-    pub fn delivery(&self) -> &'static str {
-        if self.status == TurnStatus::Undelivered {
-            "undelivered"
-        } else {
-            "sent"
-        }
-    }
-
     /// An outcome without an answer of the model.
     #[must_use]
     pub fn without_answer(status: TurnStatus, attempt: Option<Attempt>) -> Self {

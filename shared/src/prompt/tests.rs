@@ -41,6 +41,7 @@ fn message(author: Author, at: i64, text: &str) -> Message {
         },
         platform_at: EpochMs(at),
         received_at: EpochMs(at),
+        delivered: true,
     }
 }
 

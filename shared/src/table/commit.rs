@@ -11,6 +11,7 @@ use super::{Name, Table, TableError, Transacted, keys, n, s};
 use crate::conversation::head::{Claim, Draft, Head};
 use crate::conversation::ids::{ConversationId, EpochMs, MessageKey};
 use crate::conversation::message::{Author, Content, Message, MessageKind};
+use crate::conversation::outcome::TurnStatus;
 
 /// What is committed.
 #[derive(Clone, Copy, Debug)]
@@ -72,7 +73,6 @@ impl Table {
             let pk = keys::conversation(commit.id);
             let mut item = self.message_item(&pk, &key, &reply)?;
             item.insert("burst".to_owned(), n(commit.burst));
-            item.insert("delivery".to_owned(), s(commit.draft.outcome.delivery()));
             writes.push(put(self.put_new(item).build().map_err(malformed)?));
         }
         let token = token(&[
@@ -189,5 +189,6 @@ fn reply(commit: &Commit<'_>) -> Message {
         },
         platform_at: commit.reply_at,
         received_at: commit.now,
+        delivered: commit.draft.outcome.status != TurnStatus::Undelivered,
     }
 }

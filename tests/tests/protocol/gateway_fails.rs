@@ -64,6 +64,14 @@ async fn a_reply_that_the_gateway_never_takes_is_parked_where_one_can_see_it() {
         let dead = world.dead_letters();
         assert_eq!(dead.len(), 1, "{step:?}");
         assert!(dead[0].contains("retry_turn"));
+        let history = world.history("demo", RINA).await;
+        assert!(!history[1].delivered, "the history says so");
+        // The next question is not asked as if that answer had been read.
+        world.outside.gateway_is_well();
+        world.post(&bubble("demo", RINA, "B", 9, "halo?")).await;
+        world.settle().await;
+        let asked = world.outside.asked()[1]["messages"].to_string();
+        assert!(!asked.contains("Jawaban atas"), "{asked}");
         world.assert_quiet().await;
     }
 }

@@ -42,7 +42,8 @@ async fn a_late_write_does_not_make_another_burst_lose_it() {
         tokio::time::sleep(Duration::from_millis(100)).await;
         world.post(&b).await
     };
-    let ((first, _), (second, _)) = futures_util::future::join(first, second).await;
+    let both = Box::pin(futures_util::future::join(first, second));
+    let ((first, _), (second, _)) = both.await;
     assert_eq!((first, second), (200, 200));
     world.settle().await;
     assert_eq!(world.outside.questions(), ["kedua", "pertama"]);

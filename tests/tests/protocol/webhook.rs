@@ -260,6 +260,7 @@ async fn a_bot_gets_in_only_what_it_requires() {
         for (path, right_path) in [
             ("/webhook/ai", false),
             ("/webhook/ai/jalan-rahasia", true),
+            ("/webhook/ai/jalan%2Drahasia", true),
             ("/webhook/ai/jalan-rahasiA", false),
             ("/webhook/ai/jalan", false),
         ] {
