@@ -14,15 +14,12 @@ async fn main() -> anyhow::Result<()> {
     let sdk = aws::load().await;
     let clock = Arc::new(SystemClock);
     let pseudonyms = Pseudonyms::new(&settings.pseudonym_key)?;
+    let stores = settings.stores;
     let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
-    let table = Table::new(
-        dynamodb,
-        settings.stores.table_name,
-        settings.retention_days,
-    );
+    let table = Table::new(dynamodb, stores.table_name, settings.retention_days);
     let sqs = aws_sdk_sqs::Client::new(&sdk);
     let webhook = Arc::new(Webhook {
-        queue: Queue::new(sqs, settings.stores.queue_url, pseudonyms.clone()),
+        queue: Queue::new(sqs, stores.queue_url, pseudonyms.clone()),
         bots: Bots::new(table.clone(), clock.clone(), settings.bot_cache),
         table,
         clock,
