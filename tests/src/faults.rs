@@ -15,6 +15,8 @@ pub enum Role {
     Webhook,
     /// The worker.
     Worker,
+    /// The sweeper.
+    Sweeper,
 }
 
 tokio::task_local! {

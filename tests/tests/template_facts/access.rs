@@ -6,7 +6,7 @@ use tests::template::Template;
 use crate::{Check, Faults, arn_target, holds, is_seen, ref_target, strings};
 
 /// The statements of the one policy of a function's role.
-fn statements<'a>(
+pub fn statements<'a>(
     template: &'a Template,
     function: &Value,
 ) -> impl Iterator<Item = &'a Value> + use<'a> {

@@ -186,11 +186,13 @@ fn the_worker_outlives_its_llm_call(template: &Template) -> Faults {
                 "GATEWAY_TIMEOUT_MS {gateway} is less than 10 s below the function's {function} ms"
             ));
         }
-        let (told, _) = range(template, "sweeper", "WORKER_TIMEOUT_SECONDS")?;
-        if told * 1000 != function {
-            faults.push(format!(
-                "the sweeper takes {told} s for the worker's timeout of {function} ms"
-            ));
+        for told in ["sweeper", "worker"] {
+            let (seconds, _) = range(template, told, "WORKER_TIMEOUT_SECONDS")?;
+            if seconds * 1000 != function {
+                faults.push(format!(
+                    "the {told} takes {seconds} s for the worker's timeout of {function} ms"
+                ));
+            }
         }
         Ok(())
     })

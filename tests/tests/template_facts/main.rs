@@ -10,11 +10,13 @@
 
 mod access;
 mod functions;
+mod permissions;
 mod queues;
 mod references;
 mod samconfig;
 mod secrets;
 mod settings;
+mod table;
 
 use serde_json::Value;
 use tests::template::Template;
@@ -65,6 +67,7 @@ fn put(document: &mut Value, pointer: &str, value: Value) {
             object.insert(key.to_owned(), value);
         }
         Some(Value::Array(items)) => match key.parse::<usize>() {
+            Ok(index) if index < items.len() && value.is_null() => drop(items.remove(index)),
             Ok(index) if index < items.len() => items[index] = value,
             _ => items.push(value),
         },

@@ -244,7 +244,7 @@ fn every_name_is_the_name_of_the_right_thing() {
 #[test]
 fn a_name_of_nothing_is_seen() {
     let check = every_reference_resolves;
-    let policy = "/Resources/SweeperRole/Properties/Policies/0/PolicyDocument/Statement/2/Resource";
+    let policy = "/Resources/SweeperRole/Properties/Policies/0/PolicyDocument/Statement/3/Resource";
     let url = "/Resources/Worker/Properties/Environment/Variables/QUEUE_URL";
     is_seen(check, url, json!({"Ref": "Quue"}), "Quue is neither");
     is_seen(
@@ -350,7 +350,7 @@ fn a_reference_to_the_wrong_kind_is_seen() {
     );
     is_seen(
         check,
-        "/Globals/Function/Environment/Variables/TABLE_NAME",
+        "/Resources/Webhook/Properties/Environment/Variables/TABLE_NAME",
         arn("Table"),
         "Webhook.TABLE_NAME",
     );

@@ -2,82 +2,43 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use clivy::config::Reader;
 use serde_json::{Value, json};
 use tests::template::Template;
 
 use crate::{Check, Faults, holds, is_seen};
 
-/// What each function's code reads. The place to switch to the code's own lists.
-const READ: [(&str, &[&str]); 4] = [
-    ("webhook", WEBHOOK),
-    ("worker", WORKER),
-    ("sweeper", SWEEPER),
-    ("credits", CREDITS),
+/// The binaries, and what each reads at start: its own code is asked.
+const BINARIES: [(&str, fn(&mut Reader)); 4] = [
+    ("webhook", |reader| {
+        drop(webhook::settings::Settings::from(reader))
+    }),
+    ("worker", |reader| {
+        drop(worker::settings::Settings::from(reader))
+    }),
+    ("sweeper", |reader| {
+        drop(sweeper::settings::Settings::from(reader))
+    }),
+    ("credits", |reader| {
+        drop(credits::settings::Settings::from(reader))
+    }),
 ];
 
-const WEBHOOK: &[&str] = &[
-    "TABLE_NAME",
-    "PSEUDONYM_KEY",
-    "LOG_LEVEL",
-    "QUEUE_URL",
-    "DEBOUNCE_SECONDS",
-    "WEBHOOK_TIMEOUT_MS",
-    "BOT_CACHE_SECONDS",
-    "MESSAGE_RETENTION_DAYS",
-];
-const WORKER: &[&str] = &[
-    "TABLE_NAME",
-    "PSEUDONYM_KEY",
-    "LOG_LEVEL",
-    "QUEUE_URL",
-    "DLQ_URL",
-    "DEBOUNCE_SECONDS",
-    "DEBOUNCE_MAX_WAIT_SECONDS",
-    "DEBOUNCE_MAX_MESSAGES",
-    "WEBHOOK_TIMEOUT_MS",
-    "AI_TIMEOUT_MS",
-    "AI_MAX_ATTEMPTS",
-    "AI_RETRY_SECONDS",
-    "AI_MAX_TOKENS",
-    "GATEWAY_TIMEOUT_MS",
-    "GATEWAY_MAX_ATTEMPTS",
-    "QUEUE_MAX_RECEIVE_COUNT",
-    "OUTCOME_DEADLINE_SECONDS",
-    "BOT_CACHE_SECONDS",
-    "MESSAGE_RETENTION_DAYS",
-    "OPENROUTER_API_KEY",
-    "OPENROUTER_MODEL",
-    "OPENROUTER_BASE_URL",
-    "OPENROUTER_HTTP_REFERER",
-    "OPENROUTER_X_TITLE",
-];
-const SWEEPER: &[&str] = &[
-    "TABLE_NAME",
-    "PSEUDONYM_KEY",
-    "LOG_LEVEL",
-    "QUEUE_URL",
-    "DEBOUNCE_MAX_WAIT_SECONDS",
-    "WORKER_TIMEOUT_SECONDS",
-    "SWEEPER_GRACE_SECONDS",
-];
-const CREDITS: &[&str] = &[
-    "TABLE_NAME",
-    "PSEUDONYM_KEY",
-    "LOG_LEVEL",
-    "OPENROUTER_API_KEY",
-    "OPENROUTER_MANAGEMENT_KEY",
-    "OPENROUTER_BASE_URL",
-];
+fn names_read(read: fn(&mut Reader)) -> BTreeSet<String> {
+    let mut reader = Reader::new(BTreeMap::new());
+    read(&mut reader);
+    reader.names().iter().map(|&name| name.to_owned()).collect()
+}
 
 /// A missing setting stops the start; one that nothing reads only looks as if it did something.
 fn functions_are_given_what_they_read_and_no_more(template: &Template) -> Faults {
     let mut faults = Faults::new();
-    for (binary, read) in READ {
+    for (binary, read) in BINARIES {
         let Some((id, function)) = template.function_of_binary(binary) else {
             faults.push(format!("no function runs {binary}"));
             continue;
         };
-        let read: BTreeSet<String> = read.iter().map(|&name| name.to_owned()).collect();
+        let read = names_read(read);
         let given: BTreeSet<String> = template.environment(function).into_keys().collect();
         faults.extend(
             read.difference(&given)
@@ -91,7 +52,7 @@ fn functions_are_given_what_they_read_and_no_more(template: &Template) -> Faults
     }
     for (id, function) in template.resources_of("AWS::Serverless::Function") {
         let binary = &function["Metadata"]["BuildProperties"]["Binary"];
-        if !READ.iter().any(|(known, _)| binary == known) {
+        if !BINARIES.iter().any(|(known, _)| binary == known) {
             faults.push(format!("{id}: nobody says what it reads"));
         }
     }
@@ -122,6 +83,75 @@ pub fn range(template: &Template, binary: &str, setting: &str) -> Result<(i64, i
     template
         .number_range(&value)
         .ok_or_else(|| format!("{binary}: {setting} is not a number with bounds"))
+}
+
+/// The texts that a value may be in a deployment: itself, or what the parameter's limits allow. A reference to a
+/// resource is an address.
+fn texts(template: &Template, value: &Value) -> Vec<String> {
+    let plain = |value: &Value| {
+        value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned)
+    };
+    let name = match &value["Fn::If"][1]["Ref"] {
+        Value::Null => &value["Ref"],
+        inner => inner,
+    };
+    let Some(name) = name.as_str() else {
+        return vec![plain(value)];
+    };
+    let parameter = &template.document["Parameters"][name];
+    if parameter.is_null() {
+        return vec!["https://address".to_owned()];
+    }
+    let mut texts: Vec<String> = ["Default", "MinValue", "MaxValue"]
+        .into_iter()
+        .filter_map(|limit| parameter.get(limit).map(plain))
+        .chain(
+            parameter["AllowedValues"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(plain),
+        )
+        .collect();
+    if texts.is_empty() {
+        let length = parameter["MinLength"]
+            .as_u64()
+            .and_then(|length| usize::try_from(length).ok());
+        texts.push("x".repeat(length.unwrap_or_default()));
+    }
+    texts
+}
+
+/// A deployment whose parameters CloudFormation takes is one whose functions start.
+fn every_value_that_parameters_allow_is_accepted(template: &Template) -> Faults {
+    let mut faults = Faults::new();
+    for (binary, read) in BINARIES {
+        let Some((id, function)) = template.function_of_binary(binary) else {
+            faults.push(format!("no function runs {binary}"));
+            continue;
+        };
+        let environment = template.environment(function);
+        let usual: BTreeMap<String, String> = environment
+            .iter()
+            .filter_map(|(name, value)| {
+                Some((name.clone(), texts(template, value).into_iter().next()?))
+            })
+            .collect();
+        for (name, value) in &environment {
+            for text in texts(template, value) {
+                let mut values = usual.clone();
+                values.insert(name.clone(), text);
+                let mut reader = Reader::new(values);
+                read(&mut reader);
+                if let Err(refused) = reader.finish() {
+                    faults.push(format!("{id} does not start: {refused}"));
+                }
+            }
+        }
+    }
+    faults
 }
 
 fn the_debounce_settings_fit(template: &Template) -> Faults {
@@ -159,7 +189,8 @@ fn the_debounce_settings_fit(template: &Template) -> Faults {
     check().unwrap_or_else(|fault| vec![fault])
 }
 
-const ALL: [Check; 3] = [
+const ALL: [Check; 4] = [
+    every_value_that_parameters_allow_is_accepted,
     functions_are_given_what_they_read_and_no_more,
     a_setting_has_one_value,
     the_debounce_settings_fit,
@@ -264,4 +295,35 @@ fn debounce_settings_that_do_not_fit_are_seen() {
         Value::Null,
         "not a number with bounds",
     );
+}
+
+#[test]
+fn a_value_that_would_stop_a_function_is_seen() {
+    let check = every_value_that_parameters_allow_is_accepted;
+    is_seen(
+        check,
+        "/Parameters/PseudonymKey/MinLength",
+        json!(8),
+        "PSEUDONYM_KEY",
+    );
+    is_seen(
+        check,
+        "/Parameters/MessageRetentionDays/MinValue",
+        json!(14),
+        "MESSAGE_RETENTION_DAYS",
+    );
+    is_seen(
+        check,
+        "/Parameters/LogLevel/AllowedValues/0",
+        json!("LOUD"),
+        "Credits does not start",
+    );
+    is_seen(
+        check,
+        "/Parameters/OpenRouterBaseUrl/Default",
+        json!("openrouter.ai"),
+        "OPENROUTER_BASE_URL",
+    );
+    let setting = "/Resources/Worker/Properties/Environment/Variables/AI_RETRY_SECONDS";
+    is_seen(check, setting, json!("soon"), "AI_RETRY_SECONDS");
 }
