@@ -20,7 +20,7 @@ async fn main() -> anyhow::Result<()> {
     });
     let handler = lambda_runtime::service_fn(move |_: LambdaEvent<serde_json::Value>| {
         let credits = Arc::clone(&credits);
-        async move { credits.check().await }
+        async move { credits.check().await.map_err(lambda_runtime::Error::from) }
     });
     lambda_runtime::run(handler)
         .await

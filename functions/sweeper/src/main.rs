@@ -30,7 +30,10 @@ async fn main() -> anyhow::Result<()> {
     let handler = lambda_runtime::service_fn(move |event: LambdaEvent<serde_json::Value>| {
         let sweeper = Arc::clone(&sweeper);
         let deadline = EpochMs(i64::try_from(event.context.deadline).unwrap_or_default());
-        async move { sweeper.sweep(sweeper.trusted(deadline)).await }
+        async move {
+            let swept = sweeper.sweep(sweeper.trusted(deadline)).await;
+            swept.map_err(lambda_runtime::Error::from)
+        }
     });
     lambda_runtime::run(handler)
         .await
