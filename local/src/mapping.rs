@@ -53,7 +53,8 @@ pub struct Mapping {
     pub queue: String,
     /// Records in one invocation at most; 0 counts as 1.
     pub batch_size: usize,
-    /// How long a batch that is not full waits for more, counted from its first record.
+    /// How long a batch that is not full waits for more, counted from its first record. Keep it well below the queue's
+    /// visibility timeout, as on AWS: else a record is received again while it waits here.
     pub batch_window: Duration,
     /// Invocations at once at most; 0 counts as 1.
     pub max_concurrency: usize,

@@ -8,13 +8,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
-use clivy::bots::Bots;
 use clivy::clock::Clock;
 use clivy::config::Reader;
 use clivy::conversation::bot::Bot;
 use clivy::conversation::ids::EpochMs;
 use clivy::http::Http;
-use clivy::llm::OpenRouter;
 use clivy::pseudonym::Pseudonyms;
 use clivy::queue::Queue;
 use clivy::table::{Table, keys, schema};
@@ -127,11 +125,16 @@ impl World {
         };
         let reader = || Reader::new(settings(&engines.sqs, &parts.settings));
         let functions = Wire::new(engines.clone(), parts.intercept);
-        let webhook = webhook(
-            &functions,
-            &clock,
-            webhook::settings::Settings::read(reader())?,
-        )?;
+        let webhook = Webhook {
+            // Nobody but this machine reaches it.
+            allow_open_bots: true,
+            ..Webhook::new(
+                dynamodb(&functions),
+                sqs_client(&functions),
+                Arc::clone(&clock),
+                webhook::settings::Settings::read(reader())?,
+            )?
+        };
         let worker = Worker::new(
             dynamodb(&functions),
             sqs_client(&functions),
@@ -139,12 +142,13 @@ impl World {
             Arc::clone(&clock),
             worker::settings::Settings::read(reader())?,
         )?;
-        let sweeper = sweeper(
-            &functions,
-            &clock,
+        let sweeper = Sweeper::new(
+            dynamodb(&functions),
+            sqs_client(&functions),
+            Arc::clone(&clock),
             sweeper::settings::Settings::read(reader())?,
         )?;
-        let credits = credits(&parts.http, credits::settings::Settings::read(reader())?);
+        let credits = Credits::new(&parts.http, credits::settings::Settings::read(reader())?);
         let direct = Wire::new(engines.clone(), Arc::new(crate::engines::Through));
         let client = dynamodb(&direct);
         schema::create(&client, TABLE).await?;
@@ -280,59 +284,4 @@ fn sqs_client(wire: &Wire) -> aws_sdk_sqs::Client {
         .http_client(wire.clone())
         .build();
     aws_sdk_sqs::Client::from_conf(config)
-}
-
-fn webhook(
-    wire: &Wire,
-    clock: &Arc<dyn Clock>,
-    settings: webhook::settings::Settings,
-) -> anyhow::Result<Webhook> {
-    let pseudonyms = Pseudonyms::new(&settings.pseudonym_key)?;
-    let table = Table::new(
-        dynamodb(wire),
-        settings.stores.table_name,
-        settings.retention_days,
-    );
-    Ok(Webhook {
-        queue: Queue::new(
-            sqs_client(wire),
-            settings.stores.queue_url,
-            pseudonyms.clone(),
-        ),
-        bots: Bots::new(table.clone(), Arc::clone(clock), settings.bot_cache),
-        table,
-        clock: Arc::clone(clock),
-        pseudonyms,
-        debounce_seconds: settings.debounce_seconds,
-        timeout: settings.timeout,
-        allow_open_bots: true,
-    })
-}
-
-fn sweeper(
-    wire: &Wire,
-    clock: &Arc<dyn Clock>,
-    settings: sweeper::settings::Settings,
-) -> anyhow::Result<Sweeper> {
-    let pseudonyms = Pseudonyms::new(&settings.pseudonym_key)?;
-    Ok(Sweeper {
-        table: Table::new(dynamodb(wire), settings.stores.table_name, 90),
-        queue: Queue::new(
-            sqs_client(wire),
-            settings.stores.queue_url,
-            pseudonyms.clone(),
-        ),
-        clock: Arc::clone(clock),
-        pseudonyms,
-        patience_ms: settings.patience_ms,
-    })
-}
-
-fn credits(http: &Arc<dyn Http>, settings: credits::settings::Settings) -> Credits {
-    Credits {
-        openrouter: OpenRouter::new(Arc::clone(http), settings.openrouter),
-        management: settings
-            .management
-            .map(|management| OpenRouter::new(Arc::clone(http), management)),
-    }
 }

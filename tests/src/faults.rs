@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use local::engines::{Call, Engines, Intercept, Lost, Reply};
@@ -37,15 +38,18 @@ pub enum Fault {
     Crash(When),
     /// The call fails: throttled, or with its answer lost after the effect.
     Error(When),
+    /// The effect happens this much later.
+    Late(Duration),
 }
 
 #[derive(Default)]
 struct Plan {
-    armed: Option<(Role, usize, Fault)>,
+    armed: Vec<(Role, usize, Fault)>,
     log: Vec<(Role, String)>,
+    refused: Vec<String>,
 }
 
-/// Counts the effects of the functions and does its fault at one of them.
+/// Counts the effects of the functions and does its faults at some of them.
 #[derive(Default)]
 pub struct Faults {
     plan: Mutex<Plan>,
@@ -58,7 +62,7 @@ impl Faults {
     pub fn arm(&self, role: Role, index: usize, fault: Fault) {
         let mut plan = self.plan.lock().unwrap();
         let so_far = plan.log.iter().filter(|(other, _)| *other == role).count();
-        plan.armed = Some((role, so_far + index, fault));
+        plan.armed.push((role, so_far + index, fault));
     }
 
     /// The effects of a function so far, by name.
@@ -76,9 +80,30 @@ impl Faults {
         self.crashes.load(Ordering::Relaxed)
     }
 
-    /// Whether the armed fault has not happened yet.
+    /// Requests that an engine called malformed: a mistake of ours that retries would hide. Must stay empty.
+    pub fn refused(&self) -> Vec<String> {
+        self.plan.lock().unwrap().refused.clone()
+    }
+
+    async fn ask(&self, call: &Call, engines: &Engines) -> Reply {
+        let reply = engines.call(call).await;
+        let body = String::from_utf8_lossy(&reply.body);
+        let malformed = [
+            "#ValidationException",
+            "SerializationException",
+            "UnknownOperation",
+            "ValidationError",
+        ];
+        if reply.status == 400 && malformed.iter().any(|word| body.contains(word)) {
+            let refused = format!("{}: {body}", call.target);
+            self.plan.lock().unwrap().refused.push(refused);
+        }
+        reply
+    }
+
+    /// Whether an armed fault has not happened yet.
     pub fn is_armed(&self) -> bool {
-        self.plan.lock().unwrap().armed.is_some()
+        !self.plan.lock().unwrap().armed.is_empty()
     }
 
     /// Resolves when the function that runs now dies.
@@ -92,13 +117,9 @@ impl Faults {
         let mut plan = self.plan.lock().unwrap();
         let index = plan.log.iter().filter(|(other, _)| *other == role).count();
         plan.log.push((role, name.to_owned()));
-        match plan.armed {
-            Some((armed, at, fault)) if armed == role && at == index => {
-                plan.armed = None;
-                Some(fault)
-            }
-            _ => None,
-        }
+        let is_now = |(armed, at, _): &(Role, usize, Fault)| *armed == role && *at == index;
+        let position = plan.armed.iter().position(is_now)?;
+        Some(plan.armed.swap_remove(position).2)
     }
 
     /// The function that runs now dies.
@@ -117,11 +138,15 @@ impl Intercept for Faults {
     ) -> BoxFuture<'a, Result<Reply, Lost>> {
         Box::pin(async move {
             match self.count(&call.target) {
-                None => Ok(engines.call(&call).await),
+                None => Ok(self.ask(&call, engines).await),
                 Some(Fault::Crash(When::Before)) => self.die().await,
                 Some(Fault::Crash(When::After)) => {
                     engines.call(&call).await;
                     self.die().await
+                }
+                Some(Fault::Late(by)) => {
+                    tokio::time::sleep(by).await;
+                    Ok(self.ask(&call, engines).await)
                 }
                 Some(Fault::Error(When::Before)) => Ok(Reply::json(
                     500,

@@ -1,7 +1,15 @@
 //! The world the tests run in: the real functions, adapters and SDK clients over the embedded DynamoDB and the
 //! in-process SQS, on tokio's clock; the model, the gateway and the faults are scripted.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on should end right there"
+)]
+
 pub mod bubbles;
 pub mod faults;
 pub mod outside;
+pub mod template;
 pub mod world;

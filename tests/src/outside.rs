@@ -252,6 +252,7 @@ impl Http for Outside {
                 match fault {
                     Some(Fault::Crash(When::Before)) => self.faults.die().await,
                     Some(Fault::Error(When::Before)) => return Err(HttpError::Connect),
+                    Some(Fault::Late(by)) => tokio::time::sleep(by).await,
                     _ => {}
                 }
                 let answer = self.route(&path, &body).await;

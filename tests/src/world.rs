@@ -185,10 +185,12 @@ impl TestWorld {
         serde_json::from_slice(&reply.body).unwrap()
     }
 
-    /// Moves all dead letters back to the queue, as an operator would.
+    /// Moves all dead letters back to the queue, as an operator would. The destination is named: parked turns
+    /// were sent to the dead letters, so SQS knows no queue they came from.
     pub async fn redrive(&self) {
         let body = serde_json::json!({
-            "SourceArn": format!("arn:aws:sqs:us-east-1:000000000000:{DLQ}")
+            "SourceArn": format!("arn:aws:sqs:us-east-1:000000000000:{DLQ}"),
+            "DestinationArn": format!("arn:aws:sqs:us-east-1:000000000000:{QUEUE}"),
         });
         let answer = self
             .world

@@ -2,10 +2,13 @@
 
 pub mod settings;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use clivy::http::Http;
 use clivy::llm::{LlmError, OpenRouter};
 use serde::Serialize;
+use settings::Settings;
 
 /// How long one answer may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -32,6 +35,16 @@ pub struct Report {
 }
 
 impl Credits {
+    /// The credits function over the network given.
+    #[must_use]
+    pub fn new(http: &Arc<dyn Http>, settings: Settings) -> Self {
+        let client = |settings| OpenRouter::new(Arc::clone(http), settings);
+        Self {
+            openrouter: client(settings.openrouter),
+            management: settings.management.map(client),
+        }
+    }
+
     /// One run.
     ///
     /// # Errors

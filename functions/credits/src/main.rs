@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use clivy::{aws, config::Reader, http::Network, llm::OpenRouter, telemetry};
+use clivy::http::{Http, Network};
+use clivy::{aws, config::Reader, telemetry};
 use credits::{Credits, settings::Settings};
 use lambda_runtime::LambdaEvent;
 
@@ -11,16 +12,11 @@ async fn main() -> anyhow::Result<()> {
     aws::install_crypto();
     let settings = Settings::read(Reader::from_env())?;
     telemetry::init_json(&settings.log_level);
-    let http = Arc::new(Network::new()?);
-    let credits = Arc::new(Credits {
-        openrouter: OpenRouter::new(http.clone(), settings.openrouter),
-        management: settings
-            .management
-            .map(|management| OpenRouter::new(http, management)),
-    });
+    let http: Arc<dyn Http> = Arc::new(Network::new()?);
+    let credits = Arc::new(Credits::new(&http, settings));
     let handler = lambda_runtime::service_fn(move |_: LambdaEvent<serde_json::Value>| {
         let credits = Arc::clone(&credits);
-        async move { credits.check().await }
+        async move { credits.check().await.map_err(lambda_runtime::Error::from) }
     });
     lambda_runtime::run(handler)
         .await

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use clivy::clock::Clock;
 use clivy::conversation::ids::EpochMs;
 use clivy::conversation::trigger::Trigger;
-use clivy::pseudonym::Pseudonyms;
+use clivy::pseudonym::{CannotOpen, Pseudonyms};
 use clivy::queue::{Queue, QueueError};
 use clivy::table::{Owed, Table, TableError, keys};
 use serde::Serialize;
+use settings::Settings;
 
 /// Stop this long before the deadline; what is left is owed a minute later too.
 const MARGIN_MS: i64 = 3_000;
@@ -55,6 +56,35 @@ enum Trouble {
 const TIMEOUT_MS: i64 = 50_000;
 
 impl Sweeper {
+    /// The sweeper over the clients given.
+    ///
+    /// # Errors
+    /// The pseudonyms' key is not usable.
+    pub fn new(
+        dynamodb: aws_sdk_dynamodb::Client,
+        sqs: aws_sdk_sqs::Client,
+        clock: Arc<dyn Clock>,
+        settings: Settings,
+    ) -> Result<Self, CannotOpen> {
+        let Settings { stores, .. } = settings;
+        let pseudonyms = Pseudonyms::new(&settings.pseudonym_key)?;
+        Ok(Self {
+            // It writes nothing, so it needs to know no retention.
+            table: Table::new(dynamodb, stores.table_name, 0),
+            queue: Queue::new(sqs, stores.queue_url, pseudonyms.clone()),
+            clock,
+            pseudonyms,
+            patience_ms: settings.patience_ms,
+        })
+    }
+
+    /// Opens the connection to the table, during init. SQS is needed only when there is something to sweep.
+    pub async fn warm_up(&self) {
+        if let Err(error) = self.table.warm_up().await {
+            tracing::warn!(%error, "the table could not be reached during init");
+        }
+    }
+
     /// The deadline, or the function's timeout from now where the runtime gives none.
     #[must_use]
     pub fn trusted(&self, deadline: EpochMs) -> EpochMs {

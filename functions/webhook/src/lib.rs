@@ -13,12 +13,13 @@ use std::time::Duration;
 
 use clivy::bots::Bots;
 use clivy::clock::Clock;
-use clivy::pseudonym::Pseudonyms;
+use clivy::pseudonym::{CannotOpen, Pseudonyms};
 use clivy::queue::Queue;
 use clivy::table::Table;
 use lambda_http::{Body, Request, Response};
 
 pub use answer::Answer;
+use settings::Settings;
 
 /// Bodies above this are refused with 413: 6 MB, what Lambda itself takes.
 pub const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
@@ -46,6 +47,31 @@ pub struct Webhook {
 }
 
 impl Webhook {
+    /// The webhook over the clients given. Bots that require neither a signature nor a secret path are refused.
+    ///
+    /// # Errors
+    /// The pseudonyms' key is not usable.
+    pub fn new(
+        dynamodb: aws_sdk_dynamodb::Client,
+        sqs: aws_sdk_sqs::Client,
+        clock: Arc<dyn Clock>,
+        settings: Settings,
+    ) -> Result<Self, CannotOpen> {
+        let Settings { stores, .. } = settings;
+        let pseudonyms = Pseudonyms::new(&settings.pseudonym_key)?;
+        let table = Table::new(dynamodb, stores.table_name, settings.retention_days);
+        Ok(Self {
+            bots: Bots::new(table.clone(), Arc::clone(&clock), settings.bot_cache),
+            queue: Queue::new(sqs, stores.queue_url, pseudonyms.clone()),
+            table,
+            clock,
+            pseudonyms,
+            debounce_seconds: settings.debounce_seconds,
+            timeout: settings.timeout,
+            allow_open_bots: false,
+        })
+    }
+
     /// Opens every connection that a request needs, during init.
     pub async fn warm_up(&self) {
         let (table, ()) = futures_util::join!(self.table.warm_up(), self.queue.warm_up());

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use clivy::{aws, bots::Bots, clock::SystemClock, config::Reader, pseudonym::Pseudonyms};
-use clivy::{queue::Queue, table::Table, telemetry};
+use clivy::{aws, clock::SystemClock, config::Reader, telemetry};
 use webhook::{Webhook, settings::Settings};
 
 #[tokio::main(flavor = "current_thread")]
@@ -12,25 +11,12 @@ async fn main() -> anyhow::Result<()> {
     let settings = Settings::read(Reader::from_env())?;
     telemetry::init_json(&settings.log_level);
     let sdk = aws::load().await;
-    let clock = Arc::new(SystemClock);
-    let pseudonyms = Pseudonyms::new(&settings.pseudonym_key)?;
-    let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
-    let table = Table::new(
-        dynamodb,
-        settings.stores.table_name,
-        settings.retention_days,
-    );
-    let sqs = aws_sdk_sqs::Client::new(&sdk);
-    let webhook = Arc::new(Webhook {
-        queue: Queue::new(sqs, settings.stores.queue_url, pseudonyms.clone()),
-        bots: Bots::new(table.clone(), clock.clone(), settings.bot_cache),
-        table,
-        clock,
-        pseudonyms,
-        debounce_seconds: settings.debounce_seconds,
-        timeout: settings.timeout,
-        allow_open_bots: false,
-    });
+    let webhook = Arc::new(Webhook::new(
+        aws_sdk_dynamodb::Client::new(&sdk),
+        aws_sdk_sqs::Client::new(&sdk),
+        Arc::new(SystemClock),
+        settings,
+    )?);
     webhook.warm_up().await;
     let handler = lambda_http::service_fn(move |request| {
         let webhook = Arc::clone(&webhook);

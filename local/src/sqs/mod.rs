@@ -15,6 +15,7 @@ mod moves;
 mod operations;
 mod queue;
 mod queue_operations;
+mod sending;
 mod settings;
 mod snapshot;
 mod time;

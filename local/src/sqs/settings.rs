@@ -295,11 +295,14 @@ mod tests {
 
     #[test]
     fn an_empty_redrive_policy_takes_the_old_one_away() {
-        let mut settings = QueueSettings::default();
-        settings.redrive = Some(Redrive {
+        let redrive = Some(Redrive {
             dead_letter_queue: "dead".to_owned(),
             max_receive_count: 5,
         });
+        let settings = QueueSettings {
+            redrive,
+            ..QueueSettings::default()
+        };
         let given = BTreeMap::from([("RedrivePolicy".to_owned(), String::new())]);
         assert_eq!(
             Attributes::from(settings)

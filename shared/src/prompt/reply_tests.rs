@@ -252,9 +252,7 @@ fn any_text_is_bounded_and_converted_once_and_for_all() {
 }
 
 #[test]
-fn a_hostile_answer_takes_no_noticeable_time() {
-    #[expect(clippy::disallowed_methods, reason = "a test measures")]
-    let start = std::time::Instant::now();
+fn a_hostile_answer_of_millions_of_characters_is_cut_like_any_other() {
     for piece in [
         "**a ",
         "[",
@@ -268,5 +266,4 @@ fn a_hostile_answer_takes_no_noticeable_time() {
     ] {
         assert!(whatsapp_text(&piece.repeat(200_000)).chars().count() <= MAX_CHARACTERS);
     }
-    assert!(start.elapsed().as_secs() < 30, "took {:?}", start.elapsed());
 }

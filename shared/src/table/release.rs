@@ -1,6 +1,6 @@
 //! A claim is given up: its messages become pending again, or its draft waits for another sender.
 
-use aws_sdk_dynamodb::types::Update;
+use aws_sdk_dynamodb::types::{AttributeValue, Update};
 
 use super::claim::lost_race;
 use super::schema::item_key;
@@ -109,11 +109,11 @@ impl Table {
             .expression_attribute_values(":status", s(TurnStatus::Retrying.as_str()))
             .expression_attribute_values(":burst", n(burst))
             .expression_attribute_values(":expires", self.expires_at(attempt.ended_at))
+            .expression_attribute_values(":none", AttributeValue::L(Vec::new()))
             .expression_attribute_values(
-                ":none",
-                aws_sdk_dynamodb::types::AttributeValue::L(Vec::new()),
+                ":attempt",
+                AttributeValue::L(vec![attempt_value(attempt)]),
             )
-            .expression_attribute_values(":attempt", attempt_value(attempt))
     }
 
     /// Ends the lease of a claim with a draft now, so that the next sender need not wait for it.

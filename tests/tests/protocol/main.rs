@@ -1,0 +1,20 @@
+//! The protocol, from the webhook to the reply, on the embedded world and a paused clock.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on should end right there"
+)]
+
+mod burst;
+mod crash;
+mod gateway_fails;
+mod history;
+mod kept;
+mod model_fails;
+mod overtaken;
+mod random;
+mod records;
+mod twins;
+mod webhook;

@@ -1,0 +1,173 @@
+//! Random schedules: a few customers type, and the functions, the model and the gateway fail at random places.
+//! One seed is one schedule; a failure prints its seed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use clivy::conversation::ids::MessageKey;
+use clivy::conversation::outcome::TurnStatus;
+use clivy::table::keys;
+use serde_json::json;
+use tests::bubbles::{bot, bubble};
+use tests::faults::{Fault, Role, When};
+use tests::outside::{Gateway, Model};
+use tests::world::TestWorld;
+
+/// Seeds of one run of the tests; `RANDOM_SEEDS=5000` runs more, `RANDOM_SEED=7` one.
+const SEEDS: u64 = 150;
+
+/// A small generator: the same seed gives the same schedule.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % end
+    }
+
+    fn fault(&mut self) -> Fault {
+        match self.below(5) {
+            0 => Fault::Crash(When::Before),
+            1 => Fault::Crash(When::After),
+            2 => Fault::Error(When::Before),
+            3 => Fault::Error(When::After),
+            _ => Fault::Late(Duration::from_millis(self.below(9_000))),
+        }
+    }
+
+    fn model(&mut self) -> Model {
+        let says = Model::Says(format!("Jawaban {}", self.below(1_000_000)));
+        match self.below(8) {
+            0 => Model::Breaks,
+            1 => Model::Http(503, json!({"error": {"code": 503, "message": "down"}})),
+            2 => Model::Http(401, json!({"error": {"code": 401, "message": "no"}})),
+            3 => Model::Hangs,
+            4 | 5 => Model::Slow(Duration::from_millis(self.below(30_000)), Box::new(says)),
+            _ => says,
+        }
+    }
+
+    fn gateway(&mut self) -> Gateway {
+        match self.below(8) {
+            0 => Gateway::SendsAndBreaks,
+            1 => Gateway::SendsAndHangs,
+            2 => Gateway::Http(500),
+            3 => Gateway::Refuses,
+            _ => Gateway::Sends,
+        }
+    }
+}
+
+/// The messages that were accepted, by contact.
+type Accepted = BTreeMap<String, Vec<String>>;
+
+async fn type_bubbles(world: &TestWorld, dice: &mut Dice) -> Accepted {
+    let contacts = 1 + dice.below(3);
+    let bubbles = 2 + dice.below(8);
+    let mut accepted = Accepted::new();
+    for n in 0..bubbles {
+        let phone = format!("62811{:06}", dice.below(contacts));
+        let mid = format!("B{n:02}");
+        let body = bubble("demo", &phone, &mid, n as i64, &format!("kata {n}"));
+        if world.post_until_accepted(&body).await {
+            accepted.entry(phone).or_default().push(mid);
+        }
+        let pause = dice.below(5_000);
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+    }
+    accepted
+}
+
+async fn schedule(seed: u64) {
+    let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+    let world = TestWorld::new(&[bot("demo")]).await;
+    world
+        .outside
+        .model_does((0..dice.below(6)).map(|_| dice.model()).collect::<Vec<_>>());
+    world.outside.gateway_does(
+        (0..dice.below(4))
+            .map(|_| dice.gateway())
+            .collect::<Vec<_>>(),
+    );
+    for _ in 0..dice.below(5) {
+        let role = if dice.below(4) == 0 {
+            Role::Webhook
+        } else {
+            Role::Worker
+        };
+        world
+            .faults
+            .arm(role, dice.below(30) as usize, dice.fault());
+    }
+    world.start();
+    let accepted = type_bubbles(&world, &mut dice).await;
+    world.settle().await;
+    world.assert_quiet().await;
+    let delivered = world.outside.delivered();
+    for (phone, mids) in &accepted {
+        check(&world, phone, mids).await;
+    }
+    let ids = delivered
+        .iter()
+        .map(|send| &send.id)
+        .collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(ids.len(), delivered.len(), "I5");
+}
+
+async fn check(world: &TestWorld, phone: &str, mids: &[String]) {
+    let head = world.head("demo", phone).await;
+    let mut answered: Vec<MessageKey> = Vec::new();
+    let mut replies: Vec<String> = Vec::new();
+    for burst in 1..=head.bursts {
+        let turn = world.turn("demo", phone, burst).await;
+        answered.extend(turn.keys);
+        if turn.status != TurnStatus::Undelivered {
+            replies.push(turn.reply_id.unwrap().as_str().to_owned());
+        }
+    }
+    let mut stored: Vec<String> = answered
+        .iter()
+        .filter_map(|key| Some(key.as_str().rsplit_once('#')?.1.to_owned()))
+        .collect();
+    stored.sort();
+    assert_eq!(
+        stored, mids,
+        "I1, I2: every accepted message in one turn, none in two"
+    );
+    assert!(answered.iter().all(|key| keys::platform_at(key).is_some()));
+    // I4: what the customer saw is one reply per burst, in the order of the bursts. A reply that was parked as
+    // undelivered may have got through all the same: its gateway never said so.
+    let seen: Vec<String> = world
+        .outside
+        .delivered()
+        .into_iter()
+        .filter(|send| send.phone == phone && replies.contains(&send.id))
+        .map(|send| send.id)
+        .collect();
+    assert_eq!(seen, replies, "I4");
+}
+
+fn number(name: &str) -> Option<u64> {
+    #[expect(clippy::disallowed_methods, reason = "a switch of this test alone")]
+    let value = std::env::var(name).ok()?;
+    value.parse().ok()
+}
+
+#[test]
+fn random_schedules_lose_nothing_and_double_nothing() {
+    let seeds = match number("RANDOM_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 1..number("RANDOM_SEEDS").unwrap_or(SEEDS) + 1,
+    };
+    for seed in seeds {
+        println!("replay with: RANDOM_SEED={seed} cargo test -p tests --test protocol random");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(schedule(seed));
+    }
+}

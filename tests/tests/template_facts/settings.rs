@@ -1,0 +1,267 @@
+//! The settings that the functions read, and how they fit together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+use tests::template::Template;
+
+use crate::{Check, Faults, holds, is_seen};
+
+/// What each function's code reads. The place to switch to the code's own lists.
+const READ: [(&str, &[&str]); 4] = [
+    ("webhook", WEBHOOK),
+    ("worker", WORKER),
+    ("sweeper", SWEEPER),
+    ("credits", CREDITS),
+];
+
+const WEBHOOK: &[&str] = &[
+    "TABLE_NAME",
+    "PSEUDONYM_KEY",
+    "LOG_LEVEL",
+    "QUEUE_URL",
+    "DEBOUNCE_SECONDS",
+    "WEBHOOK_TIMEOUT_MS",
+    "BOT_CACHE_SECONDS",
+    "MESSAGE_RETENTION_DAYS",
+];
+const WORKER: &[&str] = &[
+    "TABLE_NAME",
+    "PSEUDONYM_KEY",
+    "LOG_LEVEL",
+    "QUEUE_URL",
+    "DLQ_URL",
+    "DEBOUNCE_SECONDS",
+    "DEBOUNCE_MAX_WAIT_SECONDS",
+    "DEBOUNCE_MAX_MESSAGES",
+    "WEBHOOK_TIMEOUT_MS",
+    "AI_TIMEOUT_MS",
+    "AI_MAX_ATTEMPTS",
+    "AI_RETRY_SECONDS",
+    "AI_MAX_TOKENS",
+    "GATEWAY_TIMEOUT_MS",
+    "GATEWAY_MAX_ATTEMPTS",
+    "QUEUE_MAX_RECEIVE_COUNT",
+    "OUTCOME_DEADLINE_SECONDS",
+    "BOT_CACHE_SECONDS",
+    "MESSAGE_RETENTION_DAYS",
+    "OPENROUTER_API_KEY",
+    "OPENROUTER_MODEL",
+    "OPENROUTER_BASE_URL",
+    "OPENROUTER_HTTP_REFERER",
+    "OPENROUTER_X_TITLE",
+];
+const SWEEPER: &[&str] = &[
+    "TABLE_NAME",
+    "PSEUDONYM_KEY",
+    "LOG_LEVEL",
+    "QUEUE_URL",
+    "DEBOUNCE_MAX_WAIT_SECONDS",
+    "WORKER_TIMEOUT_SECONDS",
+    "SWEEPER_GRACE_SECONDS",
+];
+const CREDITS: &[&str] = &[
+    "TABLE_NAME",
+    "PSEUDONYM_KEY",
+    "LOG_LEVEL",
+    "OPENROUTER_API_KEY",
+    "OPENROUTER_MANAGEMENT_KEY",
+    "OPENROUTER_BASE_URL",
+];
+
+/// A missing setting stops the start; one that nothing reads only looks as if it did something.
+fn functions_are_given_what_they_read_and_no_more(template: &Template) -> Faults {
+    let mut faults = Faults::new();
+    for (binary, read) in READ {
+        let Some((id, function)) = template.function_of_binary(binary) else {
+            faults.push(format!("no function runs {binary}"));
+            continue;
+        };
+        let read: BTreeSet<String> = read.iter().map(|&name| name.to_owned()).collect();
+        let given: BTreeSet<String> = template.environment(function).into_keys().collect();
+        faults.extend(
+            read.difference(&given)
+                .map(|name| format!("{id} reads {name}, which is not set")),
+        );
+        faults.extend(
+            given
+                .difference(&read)
+                .map(|name| format!("{id} is given {name}, which it does not read")),
+        );
+    }
+    for (id, function) in template.resources_of("AWS::Serverless::Function") {
+        let binary = &function["Metadata"]["BuildProperties"]["Binary"];
+        if !READ.iter().any(|(known, _)| binary == known) {
+            faults.push(format!("{id}: nobody says what it reads"));
+        }
+    }
+    faults
+}
+
+/// Two functions that read one setting must agree on it.
+fn a_setting_has_one_value(template: &Template) -> Faults {
+    let mut values: BTreeMap<String, Value> = BTreeMap::new();
+    let mut faults = Faults::new();
+    for (id, function) in template.resources_of("AWS::Serverless::Function") {
+        for (name, value) in template.environment(function) {
+            let first = values.entry(name.clone()).or_insert_with(|| value.clone());
+            if *first != value {
+                faults.push(format!("{id}: {name} differs from another function's"));
+            }
+        }
+    }
+    faults
+}
+
+/// The range of a numeric setting of a function, over everything that the parameters allow.
+pub fn range(template: &Template, binary: &str, setting: &str) -> Result<(i64, i64), String> {
+    let value = template
+        .function_of_binary(binary)
+        .and_then(|(_, function)| template.environment(function).remove(setting))
+        .unwrap_or_default();
+    template
+        .number_range(&value)
+        .ok_or_else(|| format!("{binary}: {setting} is not a number with bounds"))
+}
+
+fn the_debounce_settings_fit(template: &Template) -> Faults {
+    let check = || -> Result<Faults, String> {
+        let mut faults = Faults::new();
+        let (_, longest) = range(template, "webhook", "DEBOUNCE_SECONDS")?;
+        let (shortest_wait, _) = range(template, "worker", "DEBOUNCE_MAX_WAIT_SECONDS")?;
+        let (fewest, most) = range(template, "worker", "DEBOUNCE_MAX_MESSAGES")?;
+        let (_, attempts) = range(template, "worker", "AI_MAX_ATTEMPTS")?;
+        let (receives, _) = range(template, "worker", "QUEUE_MAX_RECEIVE_COUNT")?;
+        if longest > 900 {
+            faults.push(format!(
+                "DEBOUNCE_SECONDS may be {longest}, a queue's delay 900 at most"
+            ));
+        }
+        if longest > shortest_wait {
+            faults.push(format!(
+                "the debounce may be {longest} s, longer than the max wait of {shortest_wait} s"
+            ));
+        }
+        // BatchGetItem takes 100 keys.
+        if fewest < 1 || most > 100 {
+            faults.push(format!(
+                "a burst may close at {fewest} to {most} messages, not within 1 to 100"
+            ));
+        }
+        // The fallback text must be reached before the queue gives the trigger up (I1).
+        if attempts >= receives {
+            faults.push(format!(
+                "{attempts} LLM attempts do not fit in {receives} receives"
+            ));
+        }
+        Ok(faults)
+    };
+    check().unwrap_or_else(|fault| vec![fault])
+}
+
+const ALL: [Check; 3] = [
+    functions_are_given_what_they_read_and_no_more,
+    a_setting_has_one_value,
+    the_debounce_settings_fit,
+];
+
+#[test]
+fn settings_are_complete_and_fit_together() {
+    ALL.into_iter().for_each(holds);
+}
+
+#[test]
+fn a_setting_that_is_missing_or_read_by_nobody_is_seen() {
+    let check = functions_are_given_what_they_read_and_no_more;
+    for (id, binary, setting) in [
+        ("Webhook", "webhook", "QUEUE_URL"),
+        ("Worker", "worker", "DLQ_URL"),
+        ("Sweeper", "sweeper", "SWEEPER_GRACE_SECONDS"),
+        ("Credits", "credits", "OPENROUTER_API_KEY"),
+    ] {
+        let variables = format!("/Resources/{id}/Properties/Environment/Variables");
+        is_seen(
+            check,
+            &format!("{variables}/{setting}"),
+            Value::Null,
+            &format!("{id} reads {setting}"),
+        );
+        is_seen(
+            check,
+            &format!("{variables}/SURPRISE"),
+            json!("1"),
+            &format!("{id} is given SURPRISE"),
+        );
+        is_seen(
+            check,
+            &format!("/Resources/{id}"),
+            Value::Null,
+            &format!("no function runs {binary}"),
+        );
+    }
+    is_seen(
+        check,
+        "/Globals/Function/Environment/Variables/LOG_LEVEL",
+        Value::Null,
+        "Credits reads LOG_LEVEL",
+    );
+    let stranger = json!({"Type": "AWS::Serverless::Function"});
+    is_seen(
+        check,
+        "/Resources/Stranger",
+        stranger,
+        "Stranger: nobody says",
+    );
+}
+
+#[test]
+fn functions_that_disagree_are_seen() {
+    let setting = "/Resources/Worker/Properties/Environment/Variables/WEBHOOK_TIMEOUT_MS";
+    is_seen(
+        a_setting_has_one_value,
+        setting,
+        json!(7000),
+        "WEBHOOK_TIMEOUT_MS differs",
+    );
+}
+
+#[test]
+fn debounce_settings_that_do_not_fit_are_seen() {
+    let check = the_debounce_settings_fit;
+    is_seen(
+        check,
+        "/Parameters/DebounceSeconds/MaxValue",
+        json!(901),
+        "900 at most",
+    );
+    is_seen(
+        check,
+        "/Parameters/DebounceMaxWaitSeconds/MinValue",
+        json!(14),
+        "longer than the max wait",
+    );
+    is_seen(
+        check,
+        "/Parameters/DebounceMaxMessages/MaxValue",
+        json!(101),
+        "1 to 100",
+    );
+    is_seen(
+        check,
+        "/Parameters/DebounceMaxMessages/MinValue",
+        json!(0),
+        "1 to 100",
+    );
+    is_seen(
+        check,
+        "/Parameters/AiMaxAttempts/MaxValue",
+        json!(5),
+        "do not fit",
+    );
+    is_seen(
+        check,
+        "/Parameters/DebounceSeconds/MaxValue",
+        Value::Null,
+        "not a number with bounds",
+    );
+}
