@@ -1,7 +1,8 @@
 //! The data folder: the table's file, the queues of the last clean stop, and the key behind the pseudonyms.
 
-use std::fs::{self, File};
-use std::io::ErrorKind;
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -68,7 +69,12 @@ impl Data {
             Ok(key) => Ok(key),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let key = random_key()?;
-                fs::write(&file, &key)?;
+                OpenOptions::new()
+                    .write(true)
+                    .create_new(true)
+                    .mode(0o600)
+                    .open(&file)?
+                    .write_all(key.as_bytes())?;
                 Ok(key)
             }
             Err(error) => Err(error).context("the pseudonyms' key cannot be read"),

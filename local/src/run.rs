@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::Router;
 use clivy::conversation::bot::Bot;
+use clivy::conversation::ids::EpochMs;
 use clivy::http::{Http, Network};
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -128,26 +129,26 @@ impl Run {
     #[must_use]
     pub fn greeting(&self) -> String {
         let base = format!("http://{}", self.address);
-        let bot = self.bots.first().map_or("demo", |bot| bot.bot_id.as_str());
         let model = if self.model.is_some() {
             "the built-in demo model (no OPENROUTER_API_KEY is set): it answers from the bot's documents"
         } else {
             "OpenRouter, as OPENROUTER_API_KEY and OPENROUTER_BASE_URL say"
         };
-        let event = json!({"event": "Message", "instanceName": bot, "data": {
-            "Info": {"ID": "msg-1", "Sender": "6281234567890@s.whatsapp.net"},
-            "Message": {"conversation": "Halo, jam buka toko?"}}});
+        let curl = self
+            .bots
+            .first()
+            .map(|bot| curl(&base, bot, self.world.clock.now()));
+        let curl = curl.unwrap_or_default();
         format!(
             "Clivy runs at {base}\n\n  phone page   {base}/\n  webhook      {base}/webhook/ai\n  \
              DynamoDB     {base}   (AWS_ENDPOINT_URL_DYNAMODB, table clivy)\n  \
              SQS          {base}   (AWS_ENDPOINT_URL_SQS, queue {QUEUE})\n  model        {model}\n\n\
-             Write to the bot as a gateway would:\n\n  curl -X POST {base}/webhook/ai -H 'Content-Type: \
-             application/json' -d '{event}'\n\nCtrl-C stops; what is pending then is answered after the next start.\n"
+             Write to the bot as a gateway would:\n\n  {curl}\n\nCtrl-C stops; what is pending then is answered after the next start.\n"
         )
     }
 
-    /// Serves until `shutdown`, then stops cleanly: nothing new is accepted, what is in flight may end, what
-    /// is queued is kept.
+    /// Serves until `shutdown`, then stops cleanly: no trigger is worked on any more, what is in flight may
+    /// end, what is queued is kept. What still comes in meanwhile is stored, and answered after the next start.
     ///
     /// # Errors
     /// The server fails, or the queues cannot be kept.
@@ -280,6 +281,30 @@ impl Run {
 
 const GATEWAY_PATH: &str = "/demo/wuzapi";
 const MODEL_PATH: &str = "/demo/openrouter";
+
+/// A command that posts one bubble as the bot's gateway would, signed where the bot wants that. A secret path is
+/// named, not shown (I11).
+fn curl(base: &str, bot: &Bot, now: EpochMs) -> String {
+    let event = json!({"event": "Message", "instanceName": bot.bot_id.as_str(), "data": {
+        // Another message at every start: the same one would be a duplicate.
+        "Info": {"ID": format!("msg-{}", now.0), "Sender": "6281234567890@s.whatsapp.net"},
+        "Message": {"conversation": "Halo, jam buka toko?"}}})
+    .to_string();
+    let gateway = &bot.gateway;
+    let secret = gateway
+        .secret_path
+        .as_ref()
+        .map(|secret| format!("/{secret}"));
+    let signature = gateway.hmac_key.as_ref().map(|key| {
+        let signature = clivy::channel::wuzapi::sign(key, event.as_bytes());
+        format!(" -H 'x-hmac-signature: {signature}'")
+    });
+    format!(
+        "curl -X POST {base}/webhook/ai{} -H 'Content-Type: application/json'{} -d '{event}'",
+        secret.unwrap_or_default(),
+        signature.unwrap_or_default()
+    )
+}
 
 fn connect_gateways(bots: &mut [Bot], gateway_url: Option<&str>, base_url: &str) {
     for bot in bots {

@@ -212,7 +212,8 @@ impl World {
                 for owed in &page.owed {
                     let head = self.table.head(&owed.id).await?;
                     if let Some(claim) = head.and_then(|head| head.claim) {
-                        self.table.hand_back(&owed.id, claim.fence, now).await?;
+                        let over = now.plus_ms(-1);
+                        self.table.hand_back(&owed.id, claim.fence, over, 0).await?;
                     }
                 }
                 from = page.next;

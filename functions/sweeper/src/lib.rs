@@ -1,11 +1,13 @@
-//! The sweeper function: every minute, conversations that have been owed an answer for too long get a
-//! trigger. A backstop: the protocol alone should leave nothing for it, so each hit is logged as a warning.
+//! The sweeper function: every minute, conversations that have been owed an answer for too long, and that nobody
+//! works on, get a trigger. A backstop: their own triggers should have come back by then, so each hit is logged as
+//! a warning.
 
 pub mod settings;
 
 use std::sync::Arc;
 
 use clivy::clock::Clock;
+use clivy::conversation::head::Head;
 use clivy::conversation::ids::EpochMs;
 use clivy::conversation::trigger::Trigger;
 use clivy::pseudonym::{CannotOpen, Pseudonyms};
@@ -166,14 +168,14 @@ impl Sweeper {
         let Some(head) = self.table.head(&owed.id).await? else {
             return Ok(false);
         };
-        let (Some(key), true) = (head.last_key, !head.pend.is_empty() || head.claim.is_some())
-        else {
+        let now = self.clock.now();
+        let Some(key) = head.last_key.clone().filter(|_| is_stuck(&head, now)) else {
             return Ok(false);
         };
         let trigger = Trigger {
             conversation: owed.id.clone(),
             key,
-            first_at: self.clock.now(),
+            first_at: now,
             retry_turn: None,
         };
         self.queue.send(&trigger, 0).await?;
@@ -188,5 +190,15 @@ impl Sweeper {
             complete = swept.complete,
             "swept"
         );
+    }
+}
+
+/// Whether something is owed that nobody holds: no live claim, no pause, no backoff. Those have their triggers, and
+/// one more every minute would only pile up.
+fn is_stuck(head: &Head, now: EpochMs) -> bool {
+    let is_held = |until: Option<EpochMs>| until.is_some_and(|until| until >= now);
+    match &head.claim {
+        Some(claim) => !is_held(Some(claim.until)),
+        None => !head.pend.is_empty() && !is_held(head.paused_until) && !is_held(head.retry_at),
     }
 }

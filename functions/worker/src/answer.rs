@@ -81,7 +81,7 @@ async fn draft(job: &Job<'_>, held: &Held, text: String, outcome: Outcome) -> Re
         .await?;
     match drafted {
         Drafted::Stored(head) => {
-            step!(info, "drafted", held.log, { reply_id = draft.reply_id.as_str(), }, "stored the draft");
+            step!(info, "drafted", held.log, {}, "stored the draft");
             let stored = head.claim.as_ref().and_then(|claim| claim.draft.clone());
             deliver::deliver(job, held, &head, &stored.unwrap_or(draft)).await
         }

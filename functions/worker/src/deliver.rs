@@ -7,6 +7,7 @@ use clivy::conversation::head::{Draft, Head};
 use clivy::conversation::ids::MessageKey;
 use clivy::conversation::outcome::TurnStatus;
 use clivy::conversation::trigger::Trigger;
+use clivy::error::Class;
 use clivy::step;
 use clivy::table::{Commit, Committed, keys};
 
@@ -34,7 +35,7 @@ pub async fn deliver(
     }
     match send(job, held, draft).await {
         Ok(()) => {
-            step!(info, "sent", held.log, { reply_id = draft.reply_id.as_str(), }, "sent the reply");
+            step!(info, "sent", held.log, {}, "sent the reply");
             let stop_typing = async {
                 let contact = &job.trigger.conversation.contact;
                 let stopped =
@@ -85,14 +86,22 @@ async fn not_sent(
     error: &SendError,
 ) -> Result<End, Trouble> {
     step!(warn, "send_failed", held.log, { error = %error, sends = draft.sends, }, "the gateway did not take the reply");
-    let hopeless = matches!(error, SendError::Rejected { .. });
-    if hopeless || draft.sends >= job.worker.rules.gateway_max_attempts {
-        let mut parked = draft.clone();
-        parked.outcome.status = TurnStatus::Undelivered;
-        return commit(job, held, head, &parked).await;
-    }
+    let rules = &job.worker.rules;
+    let now = job.worker.clock.now();
+    let overdue = now.since_ms(held.claim.since) >= rules.outcome_deadline_ms;
+    let used_up = draft.sends >= rules.gateway_max_attempts;
+    let given_back = match error.class() {
+        // Too many at once says nothing about this one.
+        Class::Wait if !overdue => 1,
+        Class::Retry if !used_up => 0,
+        Class::Wait | Class::Retry | Class::Permanent => {
+            let mut parked = draft.clone();
+            parked.outcome.status = TurnStatus::Undelivered;
+            return commit(job, held, head, &parked).await;
+        }
+    };
     let seconds = failure::backoff_seconds(job, draft.sends);
-    failure::hand_back(job, held).await;
+    failure::hand_back(job, held, seconds, given_back).await;
     failure::again(job, seconds).await
 }
 
@@ -134,7 +143,7 @@ async fn commit(job: &Job<'_>, held: &Held, head: &Head, draft: &Draft) -> Resul
             Committed::Uncovered(head) => rearmed = cover(job, &head).await?,
         }
     }
-    failure::hand_back(job, held).await;
+    failure::hand_back(job, held, 1, 0).await;
     failure::again(job, 1).await
 }
 

@@ -226,12 +226,22 @@ pub async fn fenced_out(job: &Job<'_>, held: &Held) -> Result<End, Trouble> {
     Ok(End::Done)
 }
 
-/// Ends the lease of a claim with a draft, so that the next sender need not wait for it.
-pub async fn hand_back(job: &Job<'_>, held: &Held) {
+/// Keeps a claim with a draft for `seconds` more and no longer: whichever trigger comes then sends it again, and
+/// none does before.
+pub async fn hand_back(job: &Job<'_>, held: &Held, seconds: u32, sends_given_back: u32) {
     let id = &job.trigger.conversation;
-    let now = job.worker.clock.now();
+    let until = job
+        .worker
+        .clock
+        .now()
+        .plus_ms(i64::from(seconds) * 1000 - 1);
+    let fence = held.claim.fence;
+    let handed_back = job
+        .worker
+        .table
+        .hand_back(id, fence, until, sends_given_back);
     // If it does not work, the lease runs out by itself.
-    if let Err(error) = job.worker.table.hand_back(id, held.claim.fence, now).await {
+    if let Err(error) = handed_back.await {
         step!(warn, "not_handed_back", held.log, { error = %error, }, "the lease must run out");
     }
 }

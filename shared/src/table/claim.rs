@@ -44,7 +44,7 @@ impl Table {
     /// customer has paused, waited long enough or written enough (I4, I6). A pause by a person and the
     /// backoff of a failed burst hold it back.
     ///
-    /// Key: HEAD. Costs 1 WCU, and 1 for the list of conversations.
+    /// Key: HEAD. Costs the WCU of HEAD's size, and 2 in the index by activity, whose key moves.
     ///
     /// # Errors
     /// The table cannot be reached. The write may have happened all the same; the next try recognises

@@ -27,7 +27,7 @@ impl Table {
     /// Stores the reply of a claimed burst, once: while the fence holds, there is no draft yet (I2), and no
     /// person has taken the conversation.
     ///
-    /// Key: HEAD. Costs 1 WCU.
+    /// Key: HEAD. Costs the WCU of HEAD's size, the text included.
     ///
     /// # Errors
     /// The table cannot be reached. The draft may be stored all the same; the lease runs out and the next

@@ -75,8 +75,7 @@ pub struct TableError {
 }
 
 impl TableError {
-    /// Everything is worth another try: what is refused today was deployed wrong, and may be mended
-    /// while the record is on its way to the dead letters.
+    /// What is refused or malformed will be so at the next try too; everything else may pass.
     #[must_use]
     pub fn class(&self) -> Class {
         match self.cause {
@@ -255,7 +254,7 @@ const CONFLICT_TRIES: u32 = 8;
 
 impl Table {
     /// Runs a transaction, again when other writes conflict with it: up to [`CONFLICT_TRIES`] times with
-    /// growing pauses, about 1.3 s in all.
+    /// growing pauses, less than 1 s in all.
     async fn transact(
         &self,
         operation: &'static str,
@@ -305,7 +304,7 @@ impl Table {
     }
 }
 
-/// 5, 10, 20 … ms, at most 320, with jitter: two who met once should not meet again.
+/// 10, 20, 40 … ms, at most 320, less up to half of it: two who met once should not meet again.
 fn conflict_pause(token: &str, tries: u32) -> Duration {
     let ceiling_ms = f64::from(5_u32 << tries.min(6));
     let jitter = crate::conversation::backoff::fraction(&format!("{token}{tries}"));

@@ -116,9 +116,10 @@ impl Table {
             )
     }
 
-    /// Ends the lease of a claim with a draft now, so that the next sender need not wait for it.
+    /// Ends the lease of a claim at `until` instead, so that the next owner need not wait for its end.
+    /// `sends_given_back` is taken off the sends of its draft.
     ///
-    /// Key: HEAD. Costs 1 WCU.
+    /// Key: HEAD. Costs the WCU of HEAD's size.
     ///
     /// # Errors
     /// The table cannot be reached: the lease runs out by itself.
@@ -126,7 +127,8 @@ impl Table {
         &self,
         id: &ConversationId,
         fence: Fence,
-        now: EpochMs,
+        until: EpochMs,
+        sends_given_back: u32,
     ) -> Result<Released, TableError> {
         const OPERATION: &str = "hand_back";
         let answer = self
@@ -134,9 +136,13 @@ impl Table {
             .update_item()
             .table_name(&self.name)
             .set_key(Some(item_key(&keys::conversation(id), keys::HEAD)))
-            .update_expression("SET c_until = :past")
+            .update_expression(
+                "SET c_until = :until, c_sends = if_not_exists(c_sends, :zero) - :given_back",
+            )
             .condition_expression("c_fence = :fence")
-            .expression_attribute_values(":past", n(now.plus_ms(-1).0))
+            .expression_attribute_values(":until", n(until.0))
+            .expression_attribute_values(":given_back", n(sends_given_back))
+            .expression_attribute_values(":zero", n(0))
             .expression_attribute_values(":fence", n(fence.0))
             .send()
             .await;

@@ -1,5 +1,7 @@
 //! A failed turn's messages become pending again: what redriving its dead letter does.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_dynamodb::types::Update;
 
 use super::schema::item_key;
@@ -33,10 +35,6 @@ impl Table {
         burst: u64,
         now: EpochMs,
     ) -> Result<Repended, TableError> {
-        const OPERATION: &str = "repend";
-        let malformed = |e: aws_sdk_dynamodb::error::BuildError| {
-            TableError::malformed(OPERATION, e.to_string())
-        };
         let Some(turn) = self.turn(id, burst).await? else {
             return Ok(Repended::NoSuchTurn);
         };
@@ -49,39 +47,93 @@ impl Table {
             status if !status.is_parked() => return Ok(Repended::NotParked),
             _ => {}
         }
+        let parked = Parked {
+            burst,
+            status: turn.status,
+            newest: &newest,
+            keys: turn.keys.iter().cloned().collect(),
+        };
+        // HEAD may change between two looks; a third one is for another delivery to take.
+        for alone in [true, false] {
+            match self.put_back(id, &parked, alone, now).await? {
+                Transacted::Done => return Ok(Repended::Pending(newest)),
+                Transacted::Cancelled(cancelled) if cancelled.condition_failed(0) => {
+                    // Another delivery of the same dead letter was faster.
+                    return Ok(Repended::Pending(newest));
+                }
+                Transacted::Cancelled(cancelled) if cancelled.condition_failed(1) => {}
+                Transacted::Cancelled(cancelled) => return Err(cancelled.refused(OPERATION)),
+            }
+        }
+        Err(TableError {
+            operation: OPERATION,
+            cause: super::Cause::Conflict,
+            code: "HeadChanged".to_owned(),
+        })
+    }
+
+    /// `alone`: nothing else is pending, so the newest of the turn's messages becomes the last one and its
+    /// trigger may claim. Otherwise the last message stays what it is: its own trigger claims all of them
+    /// after its silence (I3, I6).
+    async fn put_back(
+        &self,
+        id: &ConversationId,
+        parked: &Parked<'_>,
+        alone: bool,
+        now: EpochMs,
+    ) -> Result<Transacted, TableError> {
+        let malformed = |e: aws_sdk_dynamodb::error::BuildError| {
+            TableError::malformed(OPERATION, e.to_string())
+        };
         let pk = keys::conversation(id);
         let record = Update::builder()
             .table_name(&self.name)
-            .set_key(Some(item_key(&pk, &keys::turn(burst))))
+            .set_key(Some(item_key(&pk, &keys::turn(parked.burst))))
             .update_expression("SET #status = :retried")
             .condition_expression("#status = :seen")
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":retried", s(TurnStatus::Retried.as_str()))
-            .expression_attribute_values(":seen", s(turn.status.as_str()));
-        let head = Update::builder()
+            .expression_attribute_values(":seen", s(parked.status.as_str()));
+        let (last, condition) = if alone {
+            ("last_mid = :newest, ", "attribute_not_exists(pend)")
+        } else {
+            ("", "attribute_exists(pend)")
+        };
+        let mut head = Update::builder()
             .table_name(&self.name)
             .set_key(Some(item_key(&pk, keys::HEAD)))
-            // The newest of them becomes the last message, so that its trigger may claim.
-            .update_expression(
-                "SET last_mid = :newest, pend_since = if_not_exists(pend_since, :now), owed_pk = :owed, \
-                 owed_since = if_not_exists(owed_since, :now) ADD pend :keys",
-            )
-            .expression_attribute_values(":newest", s(newest.as_str()))
+            .update_expression(format!(
+                "SET {last}pend_since = if_not_exists(pend_since, :now), owed_pk = :owed, \
+                 owed_since = if_not_exists(owed_since, :now) ADD pend :keys"
+            ))
+            .condition_expression(condition)
             .expression_attribute_values(":now", n(now.0))
             .expression_attribute_values(":owed", s(keys::owed(id)))
-            .expression_attribute_values(":keys", item::key_set(&turn.keys.into_iter().collect()));
+            .expression_attribute_values(":keys", item::key_set(&parked.keys));
+        if alone {
+            head = head.expression_attribute_values(":newest", s(parked.newest.as_str()));
+        }
         let writes = vec![
             update(record.build().map_err(malformed)?),
             update(head.build().map_err(malformed)?),
         ];
-        let token = token(&[OPERATION, &pk, &burst.to_string(), &now.0.to_string()]);
-        match self.transact(OPERATION, Name::Once(&token), writes).await? {
-            Transacted::Done => Ok(Repended::Pending(newest)),
-            Transacted::Cancelled(cancelled) if cancelled.condition_failed(0) => {
-                // Another delivery of the same dead letter was faster.
-                Ok(Repended::Pending(newest))
-            }
-            Transacted::Cancelled(cancelled) => Err(cancelled.refused(OPERATION)),
-        }
+        let name = token(&[
+            OPERATION,
+            &pk,
+            &parked.burst.to_string(),
+            &now.0.to_string(),
+            last,
+        ]);
+        self.transact(OPERATION, Name::Once(&name), writes).await
     }
 }
+
+/// A parked turn whose messages go back.
+struct Parked<'a> {
+    burst: u64,
+    status: TurnStatus,
+    newest: &'a MessageKey,
+    keys: BTreeSet<MessageKey>,
+}
+
+const OPERATION: &str = "repend";

@@ -75,3 +75,50 @@ async fn a_reply_that_the_gateway_never_takes_is_parked_where_one_can_see_it() {
         world.assert_quiet().await;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_customer_who_keeps_typing_does_not_use_up_the_sends_of_a_draft() {
+    let world = TestWorld::with(&[bot("demo")], &[("AI_RETRY_SECONDS", "300")]).await;
+    world
+        .outside
+        .gateway_does((0..3).map(|_| Gateway::Http(401)));
+    world.start();
+    let pause = || tokio::time::sleep(std::time::Duration::from_secs(5));
+    world.post(&bubble("demo", RINA, "A", 0, "Halo")).await;
+    pause().await;
+    // The first send has failed. Until its backoff ends, no trigger of another bubble sends again.
+    let until = world.head("demo", RINA).await.claim.unwrap().until;
+    assert!(
+        until.since_ms(world.world.clock.now()) > 10_000,
+        "a backoff worth the name"
+    );
+    let mut n = 0;
+    while world.world.clock.now().plus_ms(1_000) < until {
+        assert_eq!(world.outside.sends().len(), 1);
+        n += 1;
+        let body = bubble("demo", RINA, &format!("B{n:02}"), n, &format!("kata {n}"));
+        world.post(&body).await;
+        pause().await;
+    }
+    world.settle().await;
+    assert_eq!(world.outside.delivered()[0].text, "Jawaban atas: Halo");
+    assert!(world.dead_letters().is_empty(), "nothing was parked");
+    world.assert_quiet().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gateway_that_has_too_much_to_do_costs_no_send() {
+    let world = TestWorld::new(&[bot("demo")]).await;
+    world
+        .outside
+        .gateway_does((0..7).map(|_| Gateway::Http(429)));
+    world.start();
+    world.post(&bubble("demo", RINA, "A", 0, "Halo")).await;
+    world.settle().await;
+    assert_eq!(world.outside.delivered().len(), 1);
+    assert_eq!(
+        world.turn("demo", RINA, 1).await.status,
+        TurnStatus::Answered
+    );
+    world.assert_quiet().await;
+}

@@ -223,3 +223,21 @@ async fn waiting_costs_no_attempt_and_has_an_end() {
     assert!(sends[0].at >= Duration::from_secs(300), "{:?}", sends[0].at);
     assert!(sends[0].at < Duration::from_secs(400), "{:?}", sends[0].at);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_redriven_turn_joins_what_is_pending_and_waits_for_its_silence() {
+    let world = one_question([down(), down(), down()]).await;
+    world.post(&bubble("demo", RINA, "B", 200, "halo?")).await;
+    let typed_at = world.world.clock.now();
+    world.redrive().await;
+    world.settle().await;
+    let questions = world.outside.questions();
+    assert_eq!(questions.last().unwrap(), "Halo\nhalo?");
+    assert_eq!(world.outside.sends().len(), 2);
+    let turn = world.turn("demo", RINA, 2).await;
+    assert!(
+        turn.attempts[0].started_at.since_ms(typed_at) >= 3_000,
+        "I6"
+    );
+    world.assert_quiet().await;
+}

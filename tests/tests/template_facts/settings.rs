@@ -11,16 +11,16 @@ use crate::{Check, Faults, holds, is_seen};
 /// The binaries, and what each reads at start: its own code is asked.
 const BINARIES: [(&str, fn(&mut Reader)); 4] = [
     ("webhook", |reader| {
-        drop(webhook::settings::Settings::from(reader))
+        drop(webhook::settings::Settings::from(reader));
     }),
     ("worker", |reader| {
-        drop(worker::settings::Settings::from(reader))
+        drop(worker::settings::Settings::from(reader));
     }),
     ("sweeper", |reader| {
-        drop(sweeper::settings::Settings::from(reader))
+        drop(sweeper::settings::Settings::from(reader));
     }),
     ("credits", |reader| {
-        drop(credits::settings::Settings::from(reader))
+        drop(credits::settings::Settings::from(reader));
     }),
 ];
 
