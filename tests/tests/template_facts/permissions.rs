@@ -214,7 +214,7 @@ const POLLING: [&str; 3] = [
 
 #[tokio::test(start_paused = true)]
 async fn policies_allow_what_the_functions_do_and_nothing_else() {
-    let uses = a_day().await;
+    let uses = Box::pin(a_day()).await;
     assert_eq!(allowed(&project_template()), uses);
 
     // Less or more than that is seen.

@@ -8,8 +8,11 @@ use tests::template::Template;
 
 use crate::{Check, Faults, holds, is_seen};
 
+/// A binary's name, and how it reads its settings.
+type Binary = (&'static str, fn(&mut Reader));
+
 /// The binaries, and what each reads at start: its own code is asked.
-const BINARIES: [(&str, fn(&mut Reader)); 4] = [
+const BINARIES: [Binary; 4] = [
     ("webhook", |reader| {
         drop(webhook::settings::Settings::from(reader));
     }),
