@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Lints template.yaml, and builds the functions as a deployment would, for this machine's architecture. Nothing is
+# downloaded and no Rust target is added: the compiler is plain cargo, and the target is the one that is installed.
+set -euo pipefail
+
+cd "$(dirname "$0")/.."
+. infra/tools/env.sh
+need cargo cargo-lambda sam cfn-lint sha256sum
+
+case "$(uname -m)" in
+    x86_64) architecture=x86_64 target=x86_64-unknown-linux-gnu ;;
+    aarch64 | arm64) architecture=arm64 target=aarch64-unknown-linux-gnu ;;
+    *)
+        echo "no Lambda runs on $(uname -m)" >&2
+        exit 1
+        ;;
+esac
+# cargo-lambda would try to download a target that is missing.
+if [ ! -d "$(rustc --print sysroot)/lib/rustlib/$target" ]; then
+    echo "missing: the Rust target $target" >&2
+    exit 1
+fi
+
+sam validate --lint
+cfn-lint template.yaml
+
+lock="$(sha256sum Cargo.lock)"
+rm -rf .aws-sam/build
+CARGO_LAMBDA_COMPILER=cargo sam build --parameter-overrides "Architecture=$architecture"
+if [ "$lock" != "$(sha256sum Cargo.lock)" ]; then
+    echo "the build changed Cargo.lock" >&2
+    exit 1
+fi
+
+# What Lambda is given: one executable named bootstrap for each function.
+for function in Webhook Worker Sweeper Credits; do
+    bootstrap=".aws-sam/build/$function/bootstrap"
+    if [ ! -x "$bootstrap" ]; then
+        echo "$function has no bootstrap" >&2
+        exit 1
+    fi
+    # It starts: without settings it stops by itself, naming those it misses.
+    if said="$(env -i "$bootstrap" 2>&1)"; then
+        echo "$function starts without settings" >&2
+        exit 1
+    fi
+    if [[ "$said" != *"missing settings"* ]]; then
+        echo "$function stopped, but not for its missing settings: $said" >&2
+        exit 1
+    fi
+    echo "$function: $(stat --format %s "$bootstrap") bytes"
+done
