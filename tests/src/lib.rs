@@ -1,7 +1,15 @@
 //! The world the tests run in: the real functions, adapters and SDK clients over the embedded DynamoDB and the
-//! in-process SQS, on tokio's clock; the model, the gateway and the faults are scripted.
+//! in-process SQS, on tokio's clock; the model, the gateway and the faults are scripted. Beside it, real
+//! processes for what only a process shows.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a harness for tests: a panic is how it reports"
+)]
 
 pub mod bubbles;
 pub mod faults;
 pub mod outside;
+pub mod process;
 pub mod world;
