@@ -16,9 +16,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 async fn main() -> anyhow::Result<()> {
     aws::install_crypto();
     let args = Args::parse();
-    let mut reader = Reader::from_env();
-    let level = clivy::config::log_level(&mut reader);
-    let settings = reader.into_values()?;
+    // A bad level is named together with all other faults, when the run opens.
+    let level = clivy::config::log_level(&mut Reader::from_env());
+    let settings = Reader::from_env().into_values()?;
     let steps = Steps::new();
     let lines = tracing_subscriber::fmt::layer()
         .with_target(false)

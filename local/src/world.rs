@@ -11,7 +11,8 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use clivy::clock::Clock;
 use clivy::config::Reader;
 use clivy::conversation::bot::Bot;
-use clivy::conversation::ids::EpochMs;
+use clivy::conversation::ids::{ConversationId, EpochMs};
+use clivy::conversation::trigger::Trigger;
 use clivy::http::Http;
 use clivy::pseudonym::Pseudonyms;
 use clivy::queue::Queue;
@@ -123,7 +124,13 @@ impl World {
             dynamodb: parts.dynamodb,
             sqs,
         };
-        let reader = || Reader::new(settings(&engines.sqs, &parts.settings));
+        // One reader for all functions: the faults of all of them are named at once.
+        let mut reader = Reader::new(settings(&engines.sqs, &parts.settings));
+        let for_webhook = webhook::settings::Settings::from(&mut reader);
+        let for_worker = worker::settings::Settings::from(&mut reader);
+        let for_sweeper = sweeper::settings::Settings::from(&mut reader);
+        let for_credits = credits::settings::Settings::from(&mut reader);
+        reader.finish()?;
         let functions = Wire::new(engines.clone(), parts.intercept);
         let webhook = Webhook {
             // Nobody but this machine reaches it.
@@ -132,7 +139,7 @@ impl World {
                 dynamodb(&functions),
                 sqs_client(&functions),
                 Arc::clone(&clock),
-                webhook::settings::Settings::read(reader())?,
+                for_webhook,
             )?
         };
         let worker = Worker::new(
@@ -140,15 +147,15 @@ impl World {
             sqs_client(&functions),
             Arc::clone(&parts.http),
             Arc::clone(&clock),
-            worker::settings::Settings::read(reader())?,
+            for_worker,
         )?;
         let sweeper = Sweeper::new(
             dynamodb(&functions),
             sqs_client(&functions),
             Arc::clone(&clock),
-            sweeper::settings::Settings::read(reader())?,
+            for_sweeper,
         )?;
-        let credits = Credits::new(&parts.http, credits::settings::Settings::read(reader())?);
+        let credits = Credits::new(&parts.http, for_credits);
         let direct = Wire::new(engines.clone(), Arc::new(crate::engines::Through));
         let client = dynamodb(&direct);
         schema::create(&client, TABLE).await?;
@@ -205,16 +212,13 @@ impl World {
     /// The engine or the queue refuses.
     pub async fn recover(&self) -> anyhow::Result<usize> {
         let now = self.clock.now();
+        let mut recovered = 0;
         for shard in 0..keys::OWED_SHARDS {
             let mut from = None;
             loop {
                 let page = self.table.owed(shard, now.plus_ms(1), from).await?;
                 for owed in &page.owed {
-                    let head = self.table.head(&owed.id).await?;
-                    if let Some(claim) = head.and_then(|head| head.claim) {
-                        let over = now.plus_ms(-1);
-                        self.table.hand_back(&owed.id, claim.fence, over, 0).await?;
-                    }
+                    recovered += usize::from(self.go_on(&owed.id, now).await?);
                 }
                 from = page.next;
                 if from.is_none() {
@@ -222,9 +226,35 @@ impl World {
                 }
             }
         }
-        let never = EpochMs(i64::MAX);
-        let swept = self.sweeper.sweep_before(now.plus_ms(1), never).await?;
-        Ok(swept.hits)
+        Ok(recovered)
+    }
+
+    /// One conversation goes on where the last process left it. False when nothing is owed.
+    async fn go_on(&self, id: &ConversationId, now: EpochMs) -> anyhow::Result<bool> {
+        let Some(head) = self.table.head(id).await? else {
+            return Ok(false);
+        };
+        // I6: a bubble of a moment ago still gets its silence.
+        let mut delay_seconds = self.worker.rules.debounce.rest_seconds(head.last_at, now);
+        if let Some(claim) = &head.claim {
+            let over = now.plus_ms(-1);
+            self.table.hand_back(id, claim.fence, over, 0).await?;
+            // Its silence has passed.
+            delay_seconds = 0;
+        } else if head.pend.is_empty() {
+            return Ok(false);
+        }
+        let Some(key) = head.last_key else {
+            return Ok(false);
+        };
+        let trigger = Trigger {
+            conversation: id.clone(),
+            key,
+            first_at: now,
+            retry_turn: None,
+        };
+        self.queue.send(&trigger, delay_seconds).await?;
+        Ok(true)
     }
 }
 

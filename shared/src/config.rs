@@ -94,10 +94,14 @@ impl Reader {
     }
 
     fn fault(&mut self, name: &'static str, what: impl Into<String>) {
-        self.faults.push(Fault {
+        let fault = Fault {
             name,
             what: what.into(),
-        });
+        };
+        // Several concerns read some settings; a fault is one fault all the same.
+        if !self.faults.contains(&fault) {
+            self.faults.push(fault);
+        }
     }
 
     /// A text that may be absent. Blank counts as absent.
@@ -265,6 +269,8 @@ pub fn log_level(reader: &mut Reader) -> String {
     let level = reader.text("LOG_LEVEL", "info").to_lowercase();
     if !["error", "warn", "info", "debug", "trace"].contains(&level.as_str()) {
         reader.fault("LOG_LEVEL", "is not error, warn, info, debug or trace");
+        // Whoever takes it as a filter would print it.
+        return "info".to_owned();
     }
     level
 }

@@ -1,5 +1,6 @@
 //! The world the tests run in: the real functions, adapters and SDK clients over the embedded DynamoDB and the
-//! in-process SQS, on tokio's clock; the model, the gateway and the faults are scripted.
+//! in-process SQS, on tokio's clock; the model, the gateway and the faults are scripted. Beside it, real
+//! processes for what only a process shows.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,5 +12,6 @@
 pub mod bubbles;
 pub mod faults;
 pub mod outside;
+pub mod process;
 pub mod template;
 pub mod world;

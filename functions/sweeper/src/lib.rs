@@ -103,20 +103,7 @@ impl Sweeper {
     /// # Errors
     /// The index cannot be read.
     pub async fn sweep(&self, deadline: EpochMs) -> Result<Swept, TableError> {
-        self.sweep_before(self.clock.now().plus_ms(-self.patience_ms), deadline)
-            .await
-    }
-
-    /// The same for all answers owed since before a moment of the caller's choice. The one-machine run
-    /// starts with it: its queue does not outlive the process, and the table does.
-    ///
-    /// # Errors
-    /// The index cannot be read.
-    pub async fn sweep_before(
-        &self,
-        before: EpochMs,
-        deadline: EpochMs,
-    ) -> Result<Swept, TableError> {
+        let before = self.clock.now().plus_ms(-self.patience_ms);
         let mut swept = Swept::default();
         for shard in 0..keys::OWED_SHARDS {
             let mut from = None;

@@ -1,0 +1,55 @@
+//! The programs under test, as the cargo that runs the tests builds them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The program `local`, built once per test process if it is missing or stale: cargo builds no other package's
+/// programs for a test.
+pub fn local() -> &'static Path {
+    static LOCAL: OnceLock<PathBuf> = OnceLock::new();
+    LOCAL.get_or_init(|| {
+        build(&["--bin", "local"]);
+        profile_folder().join("local")
+    })
+}
+
+/// Builds all programs of the workspace.
+pub fn all() {
+    build(&["--bins"]);
+}
+
+/// The cargo that runs the tests.
+pub fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// The folder of the workspace.
+pub fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn build(what: &[&str]) {
+    let profile = match profile_folder().file_name().and_then(|name| name.to_str()) {
+        None | Some("debug") => "dev".to_owned(),
+        Some(name) => name.to_owned(),
+    };
+    // The whole workspace, so that the dependencies have the features they were built with for the tests.
+    let status = cargo()
+        .args(["build", "--quiet", "--workspace"])
+        .args(what)
+        .args(["--profile", &profile])
+        .arg("--target-dir")
+        .arg(profile_folder().join(".."))
+        .current_dir(workspace())
+        .status()
+        .unwrap();
+    assert!(status.success(), "cargo could not build {what:?}");
+}
+
+/// `target/debug`, or what stands in its place: this program runs in `deps/` there.
+fn profile_folder() -> PathBuf {
+    let program = std::env::current_exe().unwrap();
+    let folder = program.ancestors().nth(2).unwrap();
+    folder.to_owned()
+}

@@ -1,0 +1,170 @@
+//! `local` as a person starts it: a process, its flags, its environment, its data folder.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use clivy::http::{HttpError, Network};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::wire::{self, Served};
+use super::{PATIENCE, Process, build};
+
+/// A running `local`.
+pub struct OneMachine {
+    /// The process.
+    pub process: Process,
+    /// Where it listens.
+    pub base_url: String,
+    client: Network,
+}
+
+/// What is asked of `local`: its flags and settings.
+#[derive(Clone, Default)]
+pub struct Wish {
+    args: Vec<String>,
+    settings: Vec<(String, String)>,
+}
+
+impl Wish {
+    /// The built-in demo on this data folder, listening on a free port.
+    pub fn demo(data: &Path) -> Self {
+        Self::default()
+            .arg("--listen")
+            .arg("127.0.0.1:0")
+            .arg("--data")
+            .arg(data.to_str().unwrap())
+    }
+
+    /// The demo's bots with the scripted model and gateway in place of the built-in ones.
+    pub fn scripted(data: &Path, outside: &Served) -> Self {
+        Self::demo(data)
+            .arg("--gateway-url")
+            .arg(&outside.gateway_url())
+            .set("OPENROUTER_BASE_URL", &outside.model_url())
+            .set("OPENROUTER_API_KEY", "sk-or-v1-test")
+            .set("DEBOUNCE_SECONDS", "1")
+    }
+
+    /// One more argument.
+    pub fn arg(mut self, arg: &str) -> Self {
+        self.args.push(arg.to_owned());
+        self
+    }
+
+    /// One more setting.
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    fn process(&self) -> Process {
+        let mut command = Command::new(build::local());
+        command
+            .env_clear()
+            .envs(self.settings.iter().map(|(name, value)| (name, value)))
+            .args(&self.args);
+        Process::start("local", &mut command, false)
+    }
+
+    /// Starts it and waits for its greeting.
+    pub async fn start(&self) -> OneMachine {
+        let mut process = self.process();
+        let greeting = process.line("Clivy runs at ").await;
+        let base_url = greeting.rsplit(' ').next().unwrap().to_owned();
+        OneMachine {
+            process,
+            base_url,
+            client: wire::client(),
+        }
+    }
+
+    /// Starts it where it must refuse; gives what it says.
+    pub async fn refused(&self) -> String {
+        let mut process = self.process();
+        let status = process.ended().await;
+        let says = process.output();
+        assert_eq!(status.code(), Some(1), "{says}");
+        assert!(!says.contains("Clivy runs at "), "{says}");
+        says
+    }
+}
+
+impl OneMachine {
+    /// Posts a webhook body as a gateway would.
+    pub async fn webhook(&self, body: &Value) -> Result<(u16, Value), HttpError> {
+        self.webhook_at("/webhook/ai", body).await
+    }
+
+    /// The same at a path of its own.
+    pub async fn webhook_at(&self, path: &str, body: &Value) -> Result<(u16, Value), HttpError> {
+        self.post(path, &[], body).await
+    }
+
+    /// Posts a bubble that must be accepted.
+    pub async fn accepts(&self, body: &Value) {
+        let (status, answer) = self.webhook(body).await.unwrap();
+        assert_eq!((status, &answer["status"]), (200, &json!("queued")));
+    }
+
+    /// Posts JSON to a path.
+    pub async fn post(
+        &self,
+        path: &str,
+        headers: &[(&'static str, &str)],
+        body: &Value,
+    ) -> Result<(u16, Value), HttpError> {
+        let url = format!("{}{path}", self.base_url);
+        wire::post(&self.client, &url, headers, body, PATIENCE).await
+    }
+
+    /// Calls DynamoDB or SQS over HTTP, as any SDK does.
+    pub async fn aws(&self, target: &str, body: &Value) -> Value {
+        let headers = [("x-amz-target", target)];
+        let (status, answer) = self.post("/", &headers, body).await.unwrap();
+        assert_eq!(status, 200, "{target}: {answer}");
+        answer
+    }
+
+    /// The triggers of the queue: visible, in flight, delayed.
+    pub async fn queue(&self) -> [u64; 3] {
+        let body = json!({
+            "QueueUrl": format!("{}/000000000000/{}", self.base_url, local::world::QUEUE),
+            "AttributeNames": ["All"],
+        });
+        let answer = self.aws("AmazonSQS.GetQueueAttributes", &body).await;
+        ["", "NotVisible", "Delayed"].map(|what| {
+            let name = format!("ApproximateNumberOfMessages{what}");
+            let count = answer["Attributes"][name].as_str();
+            count.unwrap().parse().unwrap()
+        })
+    }
+
+    /// Waits until the queue is empty.
+    pub async fn settle(&self) {
+        let started = Instant::now();
+        while self.queue().await != [0, 0, 0] {
+            let output = self.process.output();
+            assert!(started.elapsed() < PATIENCE, "never quiet:\n{output}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// No conversation holds a claim, a draft or a pending message, or is owed anything.
+    pub async fn assert_nothing_owed(&self) {
+        let scan = json!({"TableName": local::world::TABLE});
+        let answer = self.aws("DynamoDB_20120810.Scan", &scan).await;
+        let items = answer["Items"].as_array().unwrap();
+        let heads: Vec<_> = items
+            .iter()
+            .filter(|item| item["sk"]["S"] == "HEAD")
+            .collect();
+        assert!(!heads.is_empty(), "there is a conversation");
+        for head in heads {
+            for attribute in ["pend", "c_fence", "c_text", "owed_pk", "tries"] {
+                assert!(head.get(attribute).is_none(), "{attribute} is left: {head}");
+            }
+        }
+    }
+}

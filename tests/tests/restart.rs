@@ -1,0 +1,333 @@
+//! One machine, started, stopped and killed as a person or a power cut would do it: nothing accepted is lost
+//! (I1), and nothing is answered twice (I2, I5).
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a panic is how a test reports"
+)]
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tests::bubbles::bubble;
+use tests::outside::{Gateway, Model};
+use tests::process::folder::Folder;
+use tests::process::one_machine::{OneMachine, Wish};
+use tests::process::wire::Served;
+use tests::process::{eventually, wire};
+
+const RINA: &str = "6281100020001";
+
+fn halo() -> Value {
+    bubble("demo", RINA, "A", 0, "Halo")
+}
+
+/// A run in which nobody can be quick enough: everything that was accepted is still pending when it stops.
+fn patient(wish: &Wish) -> Wish {
+    wish.clone()
+        .set("DEBOUNCE_SECONDS", "300")
+        .set("DEBOUNCE_MAX_WAIT_SECONDS", "300")
+}
+
+/// Starts `wish` on what an earlier run has left and waits for the one answer to "Halo".
+async fn answers_halo_once(wish: &Wish, served: &Served) -> OneMachine {
+    let run = wish.start().await;
+    let outside = &served.outside;
+    eventually("the answer", || outside.delivered().pop()).await;
+    quiet(&run).await;
+    let delivered = outside.delivered();
+    assert_eq!(delivered.len(), 1, "{delivered:?}");
+    assert_eq!(delivered[0].text, "Jawaban atas: Halo");
+    assert_eq!(delivered[0].phone, RINA);
+    let ids: BTreeSet<_> = outside.sends().into_iter().map(|send| send.id).collect();
+    assert_eq!(ids.len(), 1, "I5: one id however often it is sent");
+    assert_eq!(outside.ids_with_two_texts(), Vec::<String>::new(), "I5");
+    run
+}
+
+/// Waits until nothing is under way or owed.
+async fn quiet(run: &OneMachine) {
+    run.settle().await;
+    run.assert_nothing_owed().await;
+}
+
+#[tokio::test]
+async fn what_was_pending_at_ctrl_c_is_answered_once_after_the_next_start() {
+    for signal in ["INT", "TERM"] {
+        let (data, served) = (Folder::new(), Served::start().await);
+        let wish = Wish::scripted(data.path(), &served);
+        let mut first = patient(&wish).start().await;
+        first.accepts(&halo()).await;
+        first.process.signal(signal);
+        let status = first.process.ended().await;
+        let says = first.process.output();
+        assert_eq!(status.code(), Some(0), "{signal}: {says}");
+        assert!(says.contains("Stopped; nothing is lost."), "{says}");
+        assert!(served.outside.asked().is_empty(), "it was pending");
+
+        let second = wish.start().await;
+        let outside = &served.outside;
+        eventually("the answer", || outside.delivered().pop()).await;
+        // The trigger of the first run was kept; when it comes, it will find nothing to do.
+        eventually("the answer's commit", || {
+            second
+                .process
+                .output()
+                .contains("committed the burst")
+                .then_some(())
+        })
+        .await;
+        second.assert_nothing_owed().await;
+        assert_eq!(second.queue().await, [0, 0, 1], "what was queued is kept");
+        assert_eq!(outside.sends().len(), 1);
+        assert_eq!(outside.questions(), ["Halo"]);
+        // And the gateway's own repetition changes nothing.
+        let (status, answer) = second.webhook(&halo()).await.unwrap();
+        assert_eq!((status, &answer["status"]), (200, &json!("duplicate")));
+    }
+}
+
+#[tokio::test]
+async fn a_turn_that_is_under_way_at_ctrl_c_ends_before_the_process() {
+    let (data, served) = (Folder::new(), Served::start().await);
+    let wish = Wish::scripted(data.path(), &served);
+    let slowly = Model::Says("Jawaban atas: Halo".to_owned());
+    served
+        .outside
+        .model_does([Model::Slow(Duration::from_millis(1_500), Box::new(slowly))]);
+    let mut first = wish.start().await;
+    first.accepts(&halo()).await;
+    eventually("the model to be asked", || served.outside.asked().pop()).await;
+    first.process.signal("INT");
+    assert_eq!(first.process.ended().await.code(), Some(0));
+    assert_eq!(served.outside.sends().len(), 1, "the turn has ended");
+    answers_halo_once(&wish, &served).await;
+    assert_eq!(served.outside.asked().len(), 1, "and is not done again");
+    assert_eq!(served.outside.sends().len(), 1);
+}
+
+#[tokio::test]
+async fn ctrl_c_does_not_wait_for_a_model_that_never_answers() {
+    let (data, served) = (Folder::new(), Served::start().await);
+    let wish = Wish::scripted(data.path(), &served);
+    served.outside.model_does([Model::Hangs]);
+    let mut first = wish.start().await;
+    first.accepts(&halo()).await;
+    eventually("the model to be asked", || served.outside.asked().pop()).await;
+    first.process.signal("INT");
+    assert_eq!(first.process.ended().await.code(), Some(0));
+    assert!(served.outside.sends().is_empty());
+    answers_halo_once(&wish, &served).await;
+}
+
+#[tokio::test]
+async fn a_process_killed_during_the_debounce_answers_after_its_restart() {
+    let (data, served) = (Folder::new(), Served::start().await);
+    let wish = Wish::scripted(data.path(), &served);
+    let first = patient(&wish).start().await;
+    first.accepts(&halo()).await;
+    first.process.kill_nine();
+    assert!(served.outside.asked().is_empty(), "it was pending");
+    answers_halo_once(&wish, &served).await;
+    assert_eq!(served.outside.questions(), ["Halo"]);
+    assert_eq!(served.outside.sends().len(), 1);
+}
+
+#[tokio::test]
+async fn a_process_killed_while_the_model_thinks_asks_again_and_sends_once() {
+    let (data, served) = (Folder::new(), Served::start().await);
+    let wish = Wish::scripted(data.path(), &served);
+    served.outside.model_does([Model::Hangs]);
+    let first = wish.start().await;
+    first.accepts(&halo()).await;
+    eventually("the model to be asked", || served.outside.asked().pop()).await;
+    first.process.kill_nine();
+    answers_halo_once(&wish, &served).await;
+    assert_eq!(served.outside.questions(), ["Halo", "Halo"]);
+    assert_eq!(served.outside.sends().len(), 1);
+}
+
+#[tokio::test]
+async fn a_process_killed_after_its_send_repeats_the_same_id_and_text_without_asking_again() {
+    let (data, served) = (Folder::new(), Served::start().await);
+    let wish = Wish::scripted(data.path(), &served);
+    served.outside.gateway_does([Gateway::SendsAndHangs]);
+    let first = wish.start().await;
+    first.accepts(&halo()).await;
+    eventually("the send", || served.outside.sends().pop()).await;
+    first.process.kill_nine();
+    answers_halo_once(&wish, &served).await;
+    assert_eq!(served.outside.questions(), ["Halo"]);
+    let sends = served.outside.sends();
+    assert_eq!(sends.len(), 2);
+    assert_eq!(
+        (&sends[0].id, &sends[0].text),
+        (&sends[1].id, &sends[1].text)
+    );
+}
+
+/// Posts as a gateway does: again until there is a 2xx, to whatever address the run has by then.
+async fn post_until_accepted(address: &tokio::sync::watch::Receiver<String>, body: &Value) {
+    let client = wire::client();
+    for _ in 0..600 {
+        let url = format!("{}/webhook/ai", address.borrow().clone());
+        let answer = wire::post(&client, &url, &[], body, Duration::from_secs(10)).await;
+        if matches!(answer, Ok((200, _))) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("a message is never accepted");
+}
+
+#[tokio::test]
+async fn a_process_killed_again_and_again_answers_every_accepted_message_exactly_once() {
+    const CONTACTS: usize = 6;
+    const BUBBLES: usize = 5;
+    const LIVES_MS: [u64; 5] = [150, 700, 1_300, 400, 1_000];
+    let (data, served) = (Folder::new(), Served::start().await);
+    let wish = Wish::scripted(data.path(), &served);
+    let mut run = wish.start().await;
+    let (moved, address) = tokio::sync::watch::channel(run.base_url.clone());
+    let writers = (0..CONTACTS).map(|contact| {
+        let address = address.clone();
+        async move {
+            for n in 0..BUBBLES {
+                let phone = format!("62811000300{contact:02}");
+                let text = format!("pesan {contact}/{n}.");
+                let mid = format!("K{contact}-{n}");
+                post_until_accepted(&address, &bubble("demo", &phone, &mid, n as i64, &text)).await;
+                tokio::time::sleep(Duration::from_millis(150 + 160 * contact as u64)).await;
+            }
+        }
+    });
+    let kills = async {
+        for life_ms in LIVES_MS {
+            tokio::time::sleep(Duration::from_millis(life_ms)).await;
+            run.process.kill_nine();
+            run = wish.start().await;
+            moved.send_replace(run.base_url.clone());
+        }
+        run
+    };
+    let (run, _) = futures_util::join!(kills, futures_util::future::join_all(writers));
+    quiet(&run).await;
+
+    // The scripted answer quotes its question, so that what customers have read tells what was answered.
+    let read: Vec<String> = served
+        .outside
+        .delivered()
+        .into_iter()
+        .map(|send| send.text)
+        .collect();
+    let lines: Vec<&str> = read.iter().flat_map(|text| text.lines()).collect();
+    for contact in 0..CONTACTS {
+        for n in 0..BUBBLES {
+            let text = format!("pesan {contact}/{n}.");
+            let times = lines.iter().filter(|line| line.ends_with(&text)).count();
+            assert_eq!(times, 1, "{text} in {read:?}");
+        }
+    }
+    assert_eq!(
+        served.outside.ids_with_two_texts(),
+        Vec::<String>::new(),
+        "I5"
+    );
+}
+
+#[tokio::test]
+async fn a_second_process_on_the_same_data_is_refused_and_disturbs_nobody() {
+    let (data, served) = (Folder::new(), Served::start().await);
+    let wish = Wish::scripted(data.path(), &served);
+    let first = wish.start().await;
+    first.accepts(&halo()).await;
+    let says = wish.refused().await;
+    let folder = data.path().to_str().unwrap();
+    assert!(says.contains("another run uses the data folder"), "{says}");
+    assert!(says.contains(folder) && says.contains("--data"), "{says}");
+    eventually("the answer", || served.outside.delivered().pop()).await;
+    quiet(&first).await;
+}
+
+#[tokio::test]
+async fn every_bad_setting_is_named_at_once_and_no_value_is_shown() {
+    let data = Folder::new();
+    let bad = [
+        ("DEBOUNCE_SECONDS", "hunter2"),
+        ("AI_TIMEOUT_MS", "-1"),
+        ("SWEEPER_GRACE_SECONDS", "99999"),
+        ("OPENROUTER_BASE_URL", "hunter2"),
+        ("PSEUDONYM_KEY", "hunter2"),
+        ("LOG_LEVEL", "hunter2"),
+    ];
+    let wish = Wish::demo(data.path());
+    let wish = bad
+        .iter()
+        .fold(wish, |wish, (name, value)| wish.set(name, value));
+    let says = wish.refused().await;
+    for (name, _) in bad {
+        assert_eq!(says.matches(name).count(), 1, "{name} in {says}");
+    }
+    assert!(!says.contains("hunter2"), "{says}");
+}
+
+#[tokio::test]
+async fn a_bad_bots_file_stops_the_start_and_says_what_is_wrong_where() {
+    const GATEWAY: &str = "[bot.gateway]\nkind = \"wuzapi\"\nurl = \"demo\"\ntoken = \"t\"\n";
+    let good = format!("[[bot]]\nid = \"a\"\nowner = \"o\"\n{GATEWAY}");
+    let files = [
+        ("not TOML", "[[bot", "line 1"),
+        ("no bot", "", "no [[bot]]"),
+        ("no owner", &good.replace("owner = \"o\"\n", ""), "owner"),
+        ("a typing error", &good.replace("owner", "ownr"), "ownr"),
+        (
+            "another gateway",
+            &good.replace("wuzapi", "telegram"),
+            "telegram",
+        ),
+        ("twins", &good.repeat(2), "two bots"),
+        (
+            "an empty secret",
+            &format!("{good}secret_path = \" \"\n"),
+            "secret_path",
+        ),
+    ];
+    let data = Folder::new();
+    for (what, text, named) in files {
+        let file = data.write("bots.toml", text);
+        let file = file.to_str().unwrap();
+        let says = Wish::demo(data.path())
+            .arg("--bots")
+            .arg(file)
+            .refused()
+            .await;
+        assert!(says.contains(file), "{what}: {says}");
+        assert!(says.contains(named), "{what}: {says}");
+    }
+    let missing = data.path().join("none.toml");
+    let missing = missing.to_str().unwrap();
+    let says = Wish::demo(data.path())
+        .arg("--bots")
+        .arg(missing)
+        .refused()
+        .await;
+    assert!(says.contains(missing), "{says}");
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_stops_the_start_and_is_named() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let data = Folder::new();
+    let says = Wish::default()
+        .arg("--listen")
+        .arg(&address)
+        .arg("--data")
+        .arg(data.path().to_str().unwrap())
+        .refused()
+        .await;
+    assert!(says.contains(&address), "{says}");
+    assert!(says.contains("cannot be listened on"), "{says}");
+}
