@@ -52,7 +52,7 @@ async fn three_bubbles_on_the_phone_page_get_one_answer_from_the_demo_shop() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     run.settle().await;
-    run.assert_nothing_owed().await;
+    assert_eq!(run.owed().await, None);
 
     let page = page(&run).await;
     let answers = bubbles_from(&page, "bot");

@@ -50,7 +50,7 @@ async fn answers_halo_once(wish: &Wish, served: &Served) -> OneMachine {
 /// Waits until nothing is under way or owed.
 async fn quiet(run: &OneMachine) {
     run.settle().await;
-    run.assert_nothing_owed().await;
+    assert_eq!(run.owed().await, None);
 }
 
 #[tokio::test]
@@ -70,17 +70,10 @@ async fn what_was_pending_at_ctrl_c_is_answered_once_after_the_next_start() {
         let second = wish.start().await;
         let outside = &served.outside;
         eventually("the answer", || outside.delivered().pop()).await;
+        second.until_nothing_is_owed().await;
         // The trigger of the first run was kept; when it comes, it will find nothing to do.
-        eventually("the answer's commit", || {
-            second
-                .process
-                .output()
-                .contains("committed the burst")
-                .then_some(())
-        })
-        .await;
-        second.assert_nothing_owed().await;
-        assert_eq!(second.queue().await, [0, 0, 1], "what was queued is kept");
+        let [_, _, delayed] = second.queue().await;
+        assert_eq!(delayed, 1, "what was queued is kept");
         assert_eq!(outside.sends().len(), 1);
         assert_eq!(outside.questions(), ["Halo"]);
         // And the gateway's own repetition changes nothing.
@@ -188,7 +181,8 @@ async fn a_process_killed_again_and_again_answers_every_accepted_message_exactly
     const BUBBLES: usize = 5;
     const LIVES_MS: [u64; 5] = [150, 700, 1_300, 400, 1_000];
     let (data, served) = (Folder::new(), Served::start().await);
-    let wish = Wish::scripted(data.path(), &served);
+    // An attempt that a kill has cut off counts as one.
+    let wish = Wish::scripted(data.path(), &served).set("AI_MAX_ATTEMPTS", "10");
     let mut run = wish.start().await;
     let (moved, address) = tokio::sync::watch::channel(run.base_url.clone());
     let writers = (0..CONTACTS).map(|contact| {
@@ -213,7 +207,8 @@ async fn a_process_killed_again_and_again_answers_every_accepted_message_exactly
         run
     };
     let (run, _) = futures_util::join!(kills, futures_util::future::join_all(writers));
-    quiet(&run).await;
+    // Not until the queue is empty: a trigger that met a claim looks again only when that lease would be over.
+    run.until_nothing_is_owed().await;
 
     // The scripted answer quotes its question, so that what customers have read tells what was answered.
     let read: Vec<String> = served

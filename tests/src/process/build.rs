@@ -19,9 +19,28 @@ pub fn all() {
     build(&["--bins"]);
 }
 
-/// The cargo that runs the tests.
+/// The cargo that runs the tests, without what it has told them about their own package: some build scripts
+/// look at that, and would build their crates anew.
 pub fn cargo() -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "these are cargo's variables, not settings"
+    )]
+    let names = std::env::vars_os().map(|(name, _)| name);
+    let about_us = [
+        "CARGO_PKG_",
+        "CARGO_MANIFEST_",
+        "CARGO_BIN_",
+        "CARGO_CRATE_",
+    ];
+    for name in names {
+        let text = name.to_string_lossy();
+        if about_us.iter().any(|prefix| text.starts_with(prefix)) {
+            cargo.env_remove(&name);
+        }
+    }
+    cargo
 }
 
 /// The folder of the workspace.

@@ -151,20 +151,31 @@ impl OneMachine {
         }
     }
 
-    /// No conversation holds a claim, a draft or a pending message, or is owed anything.
-    pub async fn assert_nothing_owed(&self) {
-        let scan = json!({"TableName": local::world::TABLE});
-        let answer = self.aws("DynamoDB_20120810.Scan", &scan).await;
-        let items = answer["Items"].as_array().unwrap();
-        let heads: Vec<_> = items
-            .iter()
-            .filter(|item| item["sk"]["S"] == "HEAD")
-            .collect();
-        assert!(!heads.is_empty(), "there is a conversation");
-        for head in heads {
-            for attribute in ["pend", "c_fence", "c_text", "owed_pk", "tries"] {
-                assert!(head.get(attribute).is_none(), "{attribute} is left: {head}");
-            }
+    /// Waits until no conversation holds a claim, a draft or a pending message, or is owed anything.
+    pub async fn until_nothing_is_owed(&self) {
+        let started = Instant::now();
+        while let Some(left) = self.owed().await {
+            let output = self.process.output();
+            assert!(started.elapsed() < PATIENCE, "{left} is left:\n{output}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
+
+    /// Something that a conversation still owes or holds.
+    pub async fn owed(&self) -> Option<String> {
+        let scan = json!({"TableName": local::world::TABLE});
+        let answer = self.aws("DynamoDB_20120810.Scan", &scan).await;
+        owed(answer["Items"].as_array().unwrap())
+    }
+}
+
+/// The first attribute among a table's items that says that something is under way.
+pub fn owed(items: &[Value]) -> Option<String> {
+    let heads = || items.iter().filter(|item| item["sk"]["S"] == "HEAD");
+    assert!(heads().count() > 0, "there is no conversation");
+    heads().find_map(|head| {
+        let busy = ["pend", "c_fence", "c_text", "owed_pk", "tries"];
+        let left = busy.into_iter().find(|name| head.get(*name).is_some());
+        left.map(|name| format!("{name} of {}", head["pk"]))
+    })
 }
