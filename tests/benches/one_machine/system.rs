@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use anyhow::Context;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::Instant;
 
 use crate::DEBOUNCE;
@@ -38,6 +38,8 @@ pub struct System {
     pid: u32,
     url: String,
     start_ms: f64,
+    /// Kept open: a process that prints into a closed pipe panics.
+    _stdout: BufReader<ChildStdout>,
 }
 
 /// What the process has in memory, in MB of 1,000,000 bytes.
@@ -126,17 +128,20 @@ impl System {
             .with_context(|| format!("{} cannot be run", binary.display()))?;
         let pid = child.id().context("it ended at once")?;
         let stdout = child.stdout.take().context("it has no output")?;
-        let greeting = BufReader::new(stdout).lines().next_line().await?;
+        let mut stdout = BufReader::new(stdout);
+        let mut greeting = String::new();
+        stdout.read_line(&mut greeting).await?;
         let start_ms = started.elapsed().as_secs_f64() * 1_000.0;
-        let greeting = greeting.context("it ended without a greeting")?;
         let url = greeting
+            .trim_end()
             .strip_prefix("Clivy runs at ")
-            .context("its greeting names no address")?;
+            .context("it ended without a greeting that names its address")?;
         Ok(Self {
             url: url.to_owned(),
             child,
             pid,
             start_ms,
+            _stdout: stdout,
         })
     }
 
