@@ -28,6 +28,7 @@ use crate::engines::{Engines, Intercept, Wire};
 use crate::invoke::InProcess;
 use crate::mapping::{Invoke, Mapping};
 use crate::sqs::{QueueSettings, Redrive, Sqs};
+use crate::tokens::Tokens;
 
 /// The table's name on one machine.
 pub const TABLE: &str = "clivy";
@@ -130,6 +131,7 @@ impl World {
         create_queues(&sqs);
         let engines = Engines {
             dynamodb: parts.dynamodb,
+            tokens: Tokens::default(),
             sqs,
         };
         let reader = || Reader::new(settings(&engines.sqs, &parts.settings));

@@ -86,6 +86,7 @@ async fn http_per_second() -> anyhow::Result<f64> {
 async fn puts_per_second(dynamodb: dynoxide::Database) -> anyhow::Result<f64> {
     let engines = Engines {
         dynamodb,
+        tokens: local::tokens::Tokens::default(),
         sqs: Sqs::new("http://127.0.0.1", Arc::new(|| 0)),
     };
     let key = |name: &str, kind: &str| json!({"AttributeName": name, "KeyType": kind});
