@@ -20,6 +20,7 @@ use dynoxide::{Database, DynoxideError};
 use futures_util::future::BoxFuture;
 
 use crate::sqs::Sqs;
+use crate::tokens::Tokens;
 
 const DYNAMODB: &str = "DynamoDB_20120810.";
 const SQS: &str = "AmazonSQS.";
@@ -29,6 +30,8 @@ const SQS: &str = "AmazonSQS.";
 pub struct Engines {
     /// DynamoDB: dynoxide, embedded.
     pub dynamodb: Database,
+    /// The tokens of its transactions.
+    pub tokens: Tokens,
     /// SQS.
     pub sqs: Sqs,
 }
@@ -98,7 +101,12 @@ impl Engines {
     /// Answers one call.
     pub async fn call(&self, call: &Call) -> Reply {
         if let Some(operation) = call.target.strip_prefix(DYNAMODB) {
-            return dynamodb(&self.dynamodb, operation, &call.body);
+            return match operation {
+                "TransactWriteItems" => self
+                    .tokens
+                    .once(&call.body, |body| dynamodb(&self.dynamodb, operation, body)),
+                _ => dynamodb(&self.dynamodb, operation, &call.body),
+            };
         }
         if let Some(operation) = call.target.strip_prefix(SQS) {
             let answer = self.sqs.call(operation, &call.body).await;

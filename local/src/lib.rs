@@ -14,4 +14,5 @@ pub mod run;
 pub mod schedule;
 pub mod sqs;
 pub mod steps;
+pub mod tokens;
 pub mod world;

@@ -27,6 +27,7 @@ use crate::engines::{Engines, Intercept, Wire};
 use crate::invoke::InProcess;
 use crate::mapping::{Invoke, Mapping};
 use crate::sqs::{QueueSettings, Redrive, Sqs};
+use crate::tokens::Tokens;
 
 /// The table's name on one machine.
 pub const TABLE: &str = "clivy";
@@ -98,7 +99,8 @@ pub fn memory() -> anyhow::Result<Database> {
     Database::memory().context("the embedded DynamoDB could not be opened in memory")
 }
 
-/// An engine on a file in `folder`.
+/// An engine on a file in `folder`. What it has accepted survives the end of the process, however it ends; the power
+/// failing may take the last moments, as every write that waited for the disk would take 5 ms (`docs/PERFORMANCE.md`).
 ///
 /// # Errors
 /// The file cannot be opened.
@@ -107,7 +109,13 @@ pub fn on_disk(folder: &Path) -> anyhow::Result<Database> {
     let path = file
         .to_str()
         .context("the data folder's name is not UTF-8")?;
-    Database::new(path).with_context(|| format!("{path} could not be opened"))
+    let opened = || {
+        let database = Database::new(path)?;
+        // The engine's own defaults, but for one: `synchronous` is NORMAL, not FULL.
+        database.disable_bulk_loading()?;
+        dynoxide::Result::Ok(database)
+    };
+    opened().with_context(|| format!("{path} could not be opened"))
 }
 
 impl World {
@@ -122,6 +130,7 @@ impl World {
         create_queues(&sqs);
         let engines = Engines {
             dynamodb: parts.dynamodb,
+            tokens: Tokens::default(),
             sqs,
         };
         // One reader for all functions: the faults of all of them are named at once.

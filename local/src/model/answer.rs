@@ -13,6 +13,28 @@ struct Document {
     content: String,
 }
 
+/// A document with its stems, which every question is compared with.
+struct Known<'a> {
+    document: &'a Document,
+    /// Of title and kind.
+    topic: Vec<String>,
+    text: Vec<String>,
+}
+
+impl<'a> Known<'a> {
+    fn new(document: &'a Document) -> Self {
+        Self {
+            document,
+            topic: stems(&format!("{} {}", document.title, document.kind)),
+            text: stems(&document.content),
+        }
+    }
+
+    fn holds(&self, word: &String) -> bool {
+        self.topic.contains(word) || self.text.contains(word)
+    }
+}
+
 /// An answer to the burst from the documents in the system message.
 pub(super) fn answer(system: &str, burst: &str) -> String {
     let documents = documents(system);
@@ -65,24 +87,25 @@ fn heading(line: &str) -> Option<(&str, &str)> {
 /// The parts of the documents that the burst asks for: the best document of each question, or, when the bubbles make sense
 /// only together, of all of them.
 fn quotes(documents: &[Document], burst: &str) -> Vec<String> {
+    let known: Vec<Known> = documents.iter().map(Known::new).collect();
     let mut chosen: Vec<(usize, Vec<String>)> = Vec::new();
     for question in burst.split(['\n', '?', '!', ';']) {
-        choose(documents, &stems(question), &mut chosen);
+        choose(&known, &stems(question), &mut chosen);
     }
     if chosen.is_empty() {
-        choose(documents, &stems(burst), &mut chosen);
+        choose(&known, &stems(burst), &mut chosen);
     }
     let quoted = chosen.iter().take(MOST_QUOTED);
     quoted
-        .filter_map(|(place, asked)| documents.get(*place).map(|document| quote(document, asked)))
+        .filter_map(|(place, asked)| known.get(*place).map(|known| quote(known, asked)))
         .collect()
 }
 
-fn choose(documents: &[Document], asked: &[String], chosen: &mut Vec<(usize, Vec<String>)>) {
-    let Some(place) = best(documents, asked) else {
+fn choose(known: &[Known], asked: &[String], chosen: &mut Vec<(usize, Vec<String>)>) {
+    let Some(place) = best(known, asked) else {
         return;
     };
-    match chosen.iter_mut().find(|(known, _)| *known == place) {
+    match chosen.iter_mut().find(|(other, _)| *other == place) {
         Some((_, all)) => all.extend(asked.iter().cloned()),
         None => chosen.push((place, asked.to_vec())),
     }
@@ -90,37 +113,26 @@ fn choose(documents: &[Document], asked: &[String], chosen: &mut Vec<(usize, Vec
 
 /// The document that says most about the asked words: rare words count more, and words of the title most. A document that
 /// shares neither its title nor more than half of the words does not answer.
-fn best(documents: &[Document], asked: &[String]) -> Option<usize> {
-    let known: Vec<(Vec<String>, Vec<String>)> = documents
-        .iter()
-        .map(|document| {
-            (
-                stems(&format!("{} {}", document.title, document.kind)),
-                stems(&document.content),
-            )
-        })
-        .collect();
+fn best(known: &[Known], asked: &[String]) -> Option<usize> {
     let rarity = |word: &String| {
-        let holding = known
-            .iter()
-            .filter(|(title, text)| title.contains(word) || text.contains(word))
-            .count();
-        1.0 + documents.len() as f64 / (1.0 + holding as f64)
+        let holding = known.iter().filter(|other| other.holds(word)).count();
+        1.0 + known.len() as f64 / (1.0 + holding as f64)
     };
     let mut best: Option<(usize, f64)> = None;
-    for (place, (title, text)) in known.iter().enumerate() {
-        let titled = asked.iter().filter(|word| title.contains(word)).count();
-        let shared = asked
-            .iter()
-            .filter(|word| title.contains(word) || text.contains(word))
-            .count();
-        if titled == 0 && shared * 2 <= asked.len() {
+    for (place, document) in known.iter().enumerate() {
+        let titled = asked.iter().any(|word| document.topic.contains(word));
+        let shared = asked.iter().filter(|word| document.holds(word)).count();
+        if !titled && shared * 2 <= asked.len() {
             continue;
         }
-        let weight = |word: &String| match (title.contains(word), text.contains(word)) {
-            (true, _) => 3.0 * rarity(word),
-            (false, true) => rarity(word),
-            (false, false) => 0.0,
+        let weight = |word: &String| {
+            if document.topic.contains(word) {
+                3.0 * rarity(word)
+            } else if document.text.contains(word) {
+                rarity(word)
+            } else {
+                0.0
+            }
         };
         let score: f64 = asked.iter().map(weight).sum();
         // The first of equals: documents come with the most relevant first.
@@ -132,21 +144,32 @@ fn best(documents: &[Document], asked: &[String]) -> Option<usize> {
 }
 
 /// A document under its title; only the lines that hold the asked words, where some do and they are not its very topic.
-fn quote(document: &Document, asked: &[String]) -> String {
-    let topic = stems(&format!("{} {}", document.title, document.kind));
-    let details: Vec<&String> = asked.iter().filter(|word| !topic.contains(word)).collect();
-    let hits = |line: &&str| {
-        let words = stems(line);
-        details.iter().filter(|word| words.contains(word)).count()
-    };
-    let lines: Vec<&str> = document.content.lines().collect();
-    let most = lines.iter().map(hits).max().unwrap_or(0);
+fn quote(known: &Known, asked: &[String]) -> String {
+    let document = known.document;
+    let details: Vec<&String> = asked
+        .iter()
+        .filter(|word| !known.topic.contains(word))
+        .collect();
+    let lines: Vec<(&str, usize)> = document
+        .content
+        .lines()
+        .map(|line| {
+            let words = stems(line);
+            let hits = details.iter().filter(|word| words.contains(word)).count();
+            (line, hits)
+        })
+        .collect();
     // The steps of a how-to make sense only together.
-    let numbered = lines.iter().any(|line| line.trim_start().starts_with("1."));
-    let text = if most == 0 || numbered {
+    let numbered = lines
+        .iter()
+        .any(|(line, _)| line.trim_start().starts_with("1."));
+    let text = if numbered || lines.iter().all(|(_, hits)| *hits == 0) {
         document.content.clone()
     } else {
-        let fitting: Vec<&str> = lines.into_iter().filter(|line| hits(line) > 0).collect();
+        let fitting: Vec<&str> = lines
+            .into_iter()
+            .filter_map(|(line, hits)| (hits > 0).then_some(line))
+            .collect();
         fitting.join("\n")
     };
     format!("**{}**\n{text}", document.title)
