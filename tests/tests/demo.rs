@@ -86,6 +86,9 @@ async fn the_curl_line_of_the_greeting_works_as_it_is_printed() {
     let (status, answer) = run.webhook_at(&path, &body).await.unwrap();
     assert_eq!(
         (status, answer),
-        (200, json!({"status": "queued", "message_id": body["data"]["Info"]["ID"]}))
+        (
+            200,
+            json!({"status": "queued", "message_id": body["data"]["Info"]["ID"]})
+        )
     );
 }
