@@ -128,7 +128,10 @@ impl Run {
     #[must_use]
     pub fn greeting(&self) -> String {
         let base = format!("http://{}", self.address);
-        let bot = self.bots.first().map_or("demo", |bot| bot.bot_id.as_str());
+        let first = self.bots.first();
+        let bot = first.map_or("demo", |bot| bot.bot_id.as_str());
+        let secret = first.and_then(|bot| bot.gateway.secret_path.as_deref());
+        let secret = secret.map_or(String::new(), |secret| format!("/{secret}"));
         let model = if self.model.is_some() {
             "the built-in demo model (no OPENROUTER_API_KEY is set): it answers from the bot's documents"
         } else {
@@ -141,7 +144,7 @@ impl Run {
             "Clivy runs at {base}\n\n  phone page   {base}/\n  webhook      {base}/webhook/ai\n  \
              DynamoDB     {base}   (AWS_ENDPOINT_URL_DYNAMODB, table clivy)\n  \
              SQS          {base}   (AWS_ENDPOINT_URL_SQS, queue {QUEUE})\n  model        {model}\n\n\
-             Write to the bot as a gateway would:\n\n  curl -X POST {base}/webhook/ai -H 'Content-Type: \
+             Write to the bot as a gateway would:\n\n  curl -X POST {base}/webhook/ai{secret} -H 'Content-Type: \
              application/json' -d '{event}'\n\nCtrl-C stops; what is pending then is answered after the next start.\n"
         )
     }

@@ -1,10 +1,6 @@
 //! What a newcomer does: start it with nothing, write three bubbles, read one answer.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a panic is how a test reports"
-)]
+#![expect(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! A second opinion: the functions behind ministack's DynamoDB, SQS and event source mapping instead of ours.
 
-#![expect(clippy::indexing_slicing, reason = "a panic is how a test reports")]
+#![expect(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -62,7 +62,8 @@ impl Passage {
                     let failed = failures
                         .iter()
                         .any(|failure| failure["itemIdentifier"] == record["messageId"]);
-                    let count = record["attributes"]["ApproximateReceiveCount"].as_str();
+                    let count = record.pointer("/attributes/ApproximateReceiveCount");
+                    let count = count.and_then(Value::as_str);
                     receives.push((count.unwrap().to_owned(), failed));
                 }
             }

@@ -1,11 +1,7 @@
 //! One machine, started, stopped and killed as a person or a power cut would do it: nothing accepted is lost
 //! (I1), and nothing is answered twice (I2, I5).
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a panic is how a test reports"
-)]
+#![expect(clippy::indexing_slicing, reason = "a panic is how a test reports")]
 
 use std::collections::BTreeSet;
 use std::time::Duration;
