@@ -3,6 +3,7 @@
 pub mod build;
 pub mod folder;
 pub mod lambda;
+pub mod ministack;
 pub mod one_machine;
 pub mod wire;
 

@@ -1,5 +1,12 @@
 //! What a newcomer does: start it with nothing, write three bubbles, read one answer.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on should end right there"
+)]
+
 use std::time::Duration;
 
 use serde_json::{Value, json};

@@ -1,10 +1,11 @@
 //! One machine, started, stopped and killed as a person or a power cut would do it: nothing accepted is lost
 //! (I1), and nothing is answered twice (I2, I5).
 
-#![expect(
+#![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
-    reason = "a panic is how a test reports"
+    reason = "a test that cannot go on should end right there"
 )]
 
 use std::collections::BTreeSet;
@@ -36,7 +37,7 @@ async fn answers_halo_once(wish: &Wish, served: &Served) -> OneMachine {
     let run = wish.start().await;
     let outside = &served.outside;
     eventually("the answer", || outside.delivered().pop()).await;
-    quiet(&run).await;
+    run.until_nothing_is_owed().await;
     let delivered = outside.delivered();
     assert_eq!(delivered.len(), 1, "{delivered:?}");
     assert_eq!(delivered[0].text, "Jawaban atas: Halo");
@@ -45,12 +46,6 @@ async fn answers_halo_once(wish: &Wish, served: &Served) -> OneMachine {
     assert_eq!(ids.len(), 1, "I5: one id however often it is sent");
     assert_eq!(outside.ids_with_two_texts(), Vec::<String>::new(), "I5");
     run
-}
-
-/// Waits until nothing is under way or owed.
-async fn quiet(run: &OneMachine) {
-    run.settle().await;
-    assert_eq!(run.owed().await, None);
 }
 
 #[tokio::test]
@@ -96,7 +91,8 @@ async fn a_turn_that_is_under_way_at_ctrl_c_ends_before_the_process() {
     first.process.signal("INT");
     assert_eq!(first.process.ended().await.code(), Some(0));
     assert_eq!(served.outside.sends().len(), 1, "the turn has ended");
-    answers_halo_once(&wish, &served).await;
+    let second = answers_halo_once(&wish, &served).await;
+    second.settle().await;
     assert_eq!(served.outside.asked().len(), 1, "and is not done again");
     assert_eq!(served.outside.sends().len(), 1);
 }
@@ -112,6 +108,7 @@ async fn ctrl_c_does_not_wait_for_a_model_that_never_answers() {
     first.process.signal("INT");
     assert_eq!(first.process.ended().await.code(), Some(0));
     assert!(served.outside.sends().is_empty());
+    // The kept trigger and the one of the restart are two for one turn, so the queue is not empty at once.
     answers_halo_once(&wish, &served).await;
 }
 
@@ -123,7 +120,8 @@ async fn a_process_killed_during_the_debounce_answers_after_its_restart() {
     first.accepts(&halo()).await;
     first.process.kill_nine();
     assert!(served.outside.asked().is_empty(), "it was pending");
-    answers_halo_once(&wish, &served).await;
+    let second = answers_halo_once(&wish, &served).await;
+    second.settle().await;
     assert_eq!(served.outside.questions(), ["Halo"]);
     assert_eq!(served.outside.sends().len(), 1);
 }
@@ -137,7 +135,8 @@ async fn a_process_killed_while_the_model_thinks_asks_again_and_sends_once() {
     first.accepts(&halo()).await;
     eventually("the model to be asked", || served.outside.asked().pop()).await;
     first.process.kill_nine();
-    answers_halo_once(&wish, &served).await;
+    let second = answers_halo_once(&wish, &served).await;
+    second.settle().await;
     assert_eq!(served.outside.questions(), ["Halo", "Halo"]);
     assert_eq!(served.outside.sends().len(), 1);
 }
@@ -151,7 +150,8 @@ async fn a_process_killed_after_its_send_repeats_the_same_id_and_text_without_as
     first.accepts(&halo()).await;
     eventually("the send", || served.outside.sends().pop()).await;
     first.process.kill_nine();
-    answers_halo_once(&wish, &served).await;
+    let second = answers_halo_once(&wish, &served).await;
+    second.settle().await;
     assert_eq!(served.outside.questions(), ["Halo"]);
     let sends = served.outside.sends();
     assert_eq!(sends.len(), 2);
@@ -230,99 +230,4 @@ async fn a_process_killed_again_and_again_answers_every_accepted_message_exactly
         Vec::<String>::new(),
         "I5"
     );
-}
-
-#[tokio::test]
-async fn a_second_process_on_the_same_data_is_refused_and_disturbs_nobody() {
-    let (data, served) = (Folder::new(), Served::start().await);
-    let wish = Wish::scripted(data.path(), &served);
-    let first = wish.start().await;
-    first.accepts(&halo()).await;
-    let says = wish.refused().await;
-    let folder = data.path().to_str().unwrap();
-    assert!(says.contains("another run uses the data folder"), "{says}");
-    assert!(says.contains(folder) && says.contains("--data"), "{says}");
-    eventually("the answer", || served.outside.delivered().pop()).await;
-    quiet(&first).await;
-}
-
-#[tokio::test]
-async fn every_bad_setting_is_named_at_once_and_no_value_is_shown() {
-    let data = Folder::new();
-    let bad = [
-        ("DEBOUNCE_SECONDS", "hunter2"),
-        ("AI_TIMEOUT_MS", "-1"),
-        ("SWEEPER_GRACE_SECONDS", "99999"),
-        ("OPENROUTER_BASE_URL", "hunter2"),
-        ("PSEUDONYM_KEY", "hunter2"),
-        ("LOG_LEVEL", "hunter2"),
-    ];
-    let wish = Wish::demo(data.path());
-    let wish = bad
-        .iter()
-        .fold(wish, |wish, (name, value)| wish.set(name, value));
-    let says = wish.refused().await;
-    for (name, _) in bad {
-        assert_eq!(says.matches(name).count(), 1, "{name} in {says}");
-    }
-    assert!(!says.contains("hunter2"), "{says}");
-}
-
-#[tokio::test]
-async fn a_bad_bots_file_stops_the_start_and_says_what_is_wrong_where() {
-    const GATEWAY: &str = "[bot.gateway]\nkind = \"wuzapi\"\nurl = \"demo\"\ntoken = \"t\"\n";
-    let good = format!("[[bot]]\nid = \"a\"\nowner = \"o\"\n{GATEWAY}");
-    let files = [
-        ("not TOML", "[[bot", "line 1"),
-        ("no bot", "", "no [[bot]]"),
-        ("no owner", &good.replace("owner = \"o\"\n", ""), "owner"),
-        ("a typing error", &good.replace("owner", "ownr"), "ownr"),
-        (
-            "another gateway",
-            &good.replace("wuzapi", "telegram"),
-            "telegram",
-        ),
-        ("twins", &good.repeat(2), "two bots"),
-        (
-            "an empty secret",
-            &format!("{good}secret_path = \" \"\n"),
-            "secret_path",
-        ),
-    ];
-    let data = Folder::new();
-    for (what, text, named) in files {
-        let file = data.write("bots.toml", text);
-        let file = file.to_str().unwrap();
-        let says = Wish::demo(data.path())
-            .arg("--bots")
-            .arg(file)
-            .refused()
-            .await;
-        assert!(says.contains(file), "{what}: {says}");
-        assert!(says.contains(named), "{what}: {says}");
-    }
-    let missing = data.path().join("none.toml");
-    let missing = missing.to_str().unwrap();
-    let says = Wish::demo(data.path())
-        .arg("--bots")
-        .arg(missing)
-        .refused()
-        .await;
-    assert!(says.contains(missing), "{says}");
-}
-
-#[tokio::test]
-async fn an_address_that_is_taken_stops_the_start_and_is_named() {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap().to_string();
-    let data = Folder::new();
-    let says = Wish::default()
-        .arg("--listen")
-        .arg(&address)
-        .arg("--data")
-        .arg(data.path().to_str().unwrap())
-        .refused()
-        .await;
-    assert!(says.contains(&address), "{says}");
-    assert!(says.contains("cannot be listened on"), "{says}");
 }

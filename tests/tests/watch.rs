@@ -1,6 +1,11 @@
 //! The second way to run: the functions as processes under `cargo lambda watch`, driven by `local --functions`.
 
-#![expect(clippy::indexing_slicing, reason = "a panic is how a test reports")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on should end right there"
+)]
 
 use serde_json::json;
 use tests::bubbles::bubble;
@@ -26,13 +31,15 @@ async fn three_bubbles_reach_the_functions_under_cargo_lambda_watch_and_get_one_
     let (data, served) = (Folder::new(), Served::start().await);
     let bots = data.write("bots.toml", &bots(&served.gateway_url()));
     let port = Watch::port();
-    let run = Wish::scripted(&data.path().join("data"), &served)
+    let mut run = Wish::scripted(&data.path().join("data"), &served)
         .arg("--bots")
         .arg(bots.to_str().unwrap())
         .arg("--functions")
         .arg(&Watch::url(port))
         .start()
         .await;
+    let curl = run.process.line("curl -X POST ").await;
+    assert!(curl.contains(&format!("/webhook/ai/{SECRET} ")), "{curl}");
     let environment = Environment {
         aws_url: &run.base_url,
         outside: &served,
