@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use clivy::clock::Clock;
 use clivy::config::Reader;
 use clivy::conversation::bot::Bot;
@@ -140,38 +141,45 @@ impl World {
         let for_sweeper = sweeper::settings::Settings::from(&mut reader);
         let for_credits = credits::settings::Settings::from(&mut reader);
         reader.finish()?;
-        let functions = Wire::new(engines.clone(), parts.intercept);
+        let functions = sdk(Wire::new(engines.clone(), parts.intercept));
         let webhook = Webhook {
             // Nobody but this machine reaches it.
             allow_open_bots: true,
             ..Webhook::new(
-                dynamodb(&functions),
-                sqs_client(&functions),
+                aws_sdk_dynamodb::Client::new(&functions),
+                aws_sdk_sqs::Client::new(&functions),
                 Arc::clone(&clock),
                 for_webhook,
             )?
         };
         let worker = Worker::new(
-            dynamodb(&functions),
-            sqs_client(&functions),
+            aws_sdk_dynamodb::Client::new(&functions),
+            aws_sdk_sqs::Client::new(&functions),
             Arc::clone(&parts.http),
             Arc::clone(&clock),
             for_worker,
         )?;
         let sweeper = Sweeper::new(
-            dynamodb(&functions),
-            sqs_client(&functions),
+            aws_sdk_dynamodb::Client::new(&functions),
+            aws_sdk_sqs::Client::new(&functions),
             Arc::clone(&clock),
             for_sweeper,
         )?;
         let credits = Credits::new(&parts.http, for_credits);
-        let direct = Wire::new(engines.clone(), Arc::new(crate::engines::Through));
-        let client = dynamodb(&direct);
+        let direct = sdk(Wire::new(
+            engines.clone(),
+            Arc::new(crate::engines::Through),
+        ));
+        let client = aws_sdk_dynamodb::Client::new(&direct);
         schema::create(&client, TABLE).await?;
         let pseudonyms = webhook.pseudonyms.clone();
         let queue_url = engines.sqs.queue_url(QUEUE);
         Ok(Self {
-            queue: Queue::new(sqs_client(&direct), queue_url, pseudonyms.clone()),
+            queue: Queue::new(
+                aws_sdk_sqs::Client::new(&direct),
+                queue_url,
+                pseudonyms.clone(),
+            ),
             table: Table::new(client, TABLE.to_owned(), 90),
             webhook: Arc::new(webhook),
             worker: Arc::new(worker),
@@ -303,25 +311,14 @@ fn settings(sqs: &Sqs, others: &BTreeMap<String, String>) -> BTreeMap<String, St
     settings
 }
 
-/// The SDK insists on a region and on signing, though nobody here checks either.
-fn dynamodb(wire: &Wire) -> aws_sdk_dynamodb::Client {
-    let config = aws_sdk_dynamodb::Config::builder()
+/// The SDK's configuration over a wire. It insists on a region and on signing, though nobody here checks either.
+fn sdk(wire: Wire) -> SdkConfig {
+    let credentials = Credentials::new("local", "local", None, None, "local");
+    SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
-        .region(Region::from_static("us-east-1"))
-        .credentials_provider(Credentials::new("local", "local", None, None, "local"))
+        .region(Region::from_static(crate::sqs::REGION))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
         .endpoint_url("http://127.0.0.1")
-        .http_client(wire.clone())
-        .build();
-    aws_sdk_dynamodb::Client::from_conf(config)
-}
-
-fn sqs_client(wire: &Wire) -> aws_sdk_sqs::Client {
-    let config = aws_sdk_sqs::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::from_static("us-east-1"))
-        .credentials_provider(Credentials::new("local", "local", None, None, "local"))
-        .endpoint_url("http://127.0.0.1")
-        .http_client(wire.clone())
-        .build();
-    aws_sdk_sqs::Client::from_conf(config)
+        .http_client(wire)
+        .build()
 }

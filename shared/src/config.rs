@@ -177,6 +177,16 @@ impl Reader {
     }
 }
 
+/// Reads a function's settings whole.
+///
+/// # Errors
+/// Every setting that is missing or bad, at once.
+pub fn read<T>(mut reader: Reader, settings: impl FnOnce(&mut Reader) -> T) -> Result<T, Faults> {
+    let settings = settings(&mut reader);
+    reader.finish()?;
+    Ok(settings)
+}
+
 /// Where the system keeps its state.
 #[derive(Clone, Debug)]
 pub struct Stores {

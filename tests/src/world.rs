@@ -55,16 +55,16 @@ impl TestWorld {
         for (name, value) in settings {
             all.insert((*name).to_owned(), (*value).to_owned());
         }
-        let world = World::open(Parts {
+        let parts = Parts {
             dynamodb: memory().unwrap(),
             base_url: "http://127.0.0.1".to_owned(),
             settings: all,
             http: Arc::clone(&outside) as _,
             clock: Arc::new(WorldClock::starting_at(START)),
             intercept: Arc::clone(&faults) as _,
-        })
-        .await
-        .unwrap();
+        };
+        // Boxed: opening a world holds all of its parts at once.
+        let world = Box::pin(World::open(parts)).await.unwrap();
         world.put_bots(bots).await.unwrap();
         Self {
             world,

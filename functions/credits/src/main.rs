@@ -3,14 +3,18 @@
 use std::sync::Arc;
 
 use clivy::http::{Http, Network};
-use clivy::{aws, config::Reader, telemetry};
+use clivy::{
+    aws,
+    config::{self, Reader},
+    telemetry,
+};
 use credits::{Credits, settings::Settings};
 use lambda_runtime::LambdaEvent;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     aws::install_crypto();
-    let settings = Settings::read(Reader::from_env())?;
+    let settings = config::read(Reader::from_env(), Settings::from)?;
     telemetry::init_json(&settings.log_level);
     let http: Arc<dyn Http> = Arc::new(Network::new()?);
     let credits = Arc::new(Credits::new(&http, settings));

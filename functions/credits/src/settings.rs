@@ -1,6 +1,6 @@
 //! The credits function's settings.
 
-use clivy::config::{self, Faults, Reader};
+use clivy::config::{self, Reader};
 use clivy::llm::OpenRouterSettings;
 
 /// Everything the credits function reads at start.
@@ -15,16 +15,6 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads them.
-    ///
-    /// # Errors
-    /// Every setting that is missing or bad, at once.
-    pub fn read(mut reader: Reader) -> Result<Self, Faults> {
-        let settings = Self::from(&mut reader);
-        reader.finish()?;
-        Ok(settings)
-    }
-
     /// Reads them, leaving the faults in the reader.
     pub fn from(reader: &mut Reader) -> Self {
         let openrouter = config::openrouter(reader);

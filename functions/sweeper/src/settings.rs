@@ -1,6 +1,6 @@
 //! The sweeper's settings.
 
-use clivy::config::{self, Faults, Reader, Stores};
+use clivy::config::{self, Reader, Stores};
 
 /// Everything the sweeper reads at start.
 #[derive(Clone, Debug)]
@@ -17,16 +17,6 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads them.
-    ///
-    /// # Errors
-    /// Every setting that is missing or bad, at once.
-    pub fn read(mut reader: Reader) -> Result<Self, Faults> {
-        let settings = Self::from(&mut reader);
-        reader.finish()?;
-        Ok(settings)
-    }
-
     /// Reads them, leaving the faults in the reader.
     pub fn from(reader: &mut Reader) -> Self {
         let longest_wait =

@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
-use clivy::{aws, clock::SystemClock, config::Reader, telemetry};
+use clivy::{
+    aws,
+    clock::SystemClock,
+    config::{self, Reader},
+    telemetry,
+};
 use webhook::{Webhook, settings::Settings};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     aws::install_crypto();
-    let settings = Settings::read(Reader::from_env())?;
+    let settings = config::read(Reader::from_env(), Settings::from)?;
     telemetry::init_json(&settings.log_level);
     let sdk = aws::load().await;
     let webhook = Arc::new(Webhook::new(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clivy::config::{self, Faults, Reader, Stores};
+use clivy::config::{self, Reader, Stores};
 
 /// Everything the webhook reads at start.
 #[derive(Clone, Debug)]
@@ -24,16 +24,6 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads them.
-    ///
-    /// # Errors
-    /// Every setting that is missing or bad, at once.
-    pub fn read(mut reader: Reader) -> Result<Self, Faults> {
-        let settings = Self::from(&mut reader);
-        reader.finish()?;
-        Ok(settings)
-    }
-
     /// Reads them, leaving the faults in the reader.
     pub fn from(reader: &mut Reader) -> Self {
         Self {

@@ -4,14 +4,18 @@ use std::sync::Arc;
 
 use aws_lambda_events::event::sqs::SqsEvent;
 use clivy::conversation::ids::EpochMs;
-use clivy::{aws, config::Reader, telemetry};
+use clivy::{
+    aws,
+    config::{self, Reader},
+    telemetry,
+};
 use lambda_runtime::LambdaEvent;
 use worker::{Worker, settings::Settings};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     aws::install_crypto();
-    let settings = Settings::read(Reader::from_env())?;
+    let settings = config::read(Reader::from_env(), Settings::from)?;
     telemetry::init_json(&settings.log_level);
     let sdk = aws::load().await;
     let worker = Arc::new(Worker::on_aws(&sdk, settings)?);

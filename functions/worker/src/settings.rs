@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clivy::config::{self, Faults, Reader, Stores};
+use clivy::config::{self, Reader, Stores};
 use clivy::conversation::decide::Debounce;
 use clivy::llm::OpenRouterSettings;
 use clivy::prompt::Limits;
@@ -58,16 +58,6 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads them.
-    ///
-    /// # Errors
-    /// Every setting that is missing or bad, at once.
-    pub fn read(mut reader: Reader) -> Result<Self, Faults> {
-        let settings = Self::from(&mut reader);
-        reader.finish()?;
-        Ok(settings)
-    }
-
     /// Reads them, leaving the faults in the reader.
     pub fn from(reader: &mut Reader) -> Self {
         Self {
