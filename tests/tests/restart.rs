@@ -98,7 +98,7 @@ async fn a_turn_that_is_under_way_at_ctrl_c_ends_before_the_process() {
 }
 
 #[tokio::test]
-async fn ctrl_c_does_not_wait_for_a_model_that_never_answers() {
+async fn a_model_that_never_answers_does_not_hold_up_ctrl_c() {
     let (data, served) = (Folder::new(), Served::start().await);
     let wish = Wish::scripted(data.path(), &served);
     served.outside.model_does([Model::Hangs]);
