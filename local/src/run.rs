@@ -27,7 +27,7 @@ use crate::phone::{self, PhoneState};
 use crate::schedule;
 use crate::sqs::PeekState;
 use crate::steps::Steps;
-use crate::world::{DLQ, Parts, QUEUE, World};
+use crate::world::{DLQ, Parts, QUEUE, Workers, World};
 
 /// How long a stop waits for what is in flight.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
@@ -93,11 +93,13 @@ impl Run {
                 timeout: Duration::from_secs(180),
             })
         });
-        if remote.is_none() {
-            let owed = world.recover().await?;
-            if owed > 0 {
-                tracing::info!(owed, "conversations of the last run are owed an answer");
-            }
+        let workers = match &remote {
+            None => Workers::Gone,
+            Some(_) => Workers::Elsewhere,
+        };
+        let owed = world.recover(workers).await?;
+        if owed > 0 {
+            tracing::info!(owed, "conversations of the last run are owed an answer");
         }
         Ok(Self {
             address,

@@ -92,6 +92,15 @@ pub struct World {
     pub clock: Arc<dyn Clock>,
 }
 
+/// What became of the workers of the last run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Workers {
+    /// They were part of its process.
+    Gone,
+    /// They are processes of their own, and may be at work.
+    Elsewhere,
+}
+
 /// An engine that forgets.
 ///
 /// # Errors
@@ -222,12 +231,12 @@ impl World {
         ))
     }
 
-    /// After a start: nobody else works on this data, so claims of a process that is gone end now, and every
-    /// conversation that is owed an answer gets a trigger. Gives their number.
+    /// After a start, every conversation that is owed an answer gets a trigger, because the queue did not outlive
+    /// the last process. Where the workers died with it, their claims end now. Gives the number of triggers.
     ///
     /// # Errors
     /// The engine or the queue refuses.
-    pub async fn recover(&self) -> anyhow::Result<usize> {
+    pub async fn recover(&self, workers: Workers) -> anyhow::Result<usize> {
         let now = self.clock.now();
         let mut recovered = 0;
         for shard in 0..keys::OWED_SHARDS {
@@ -235,7 +244,7 @@ impl World {
             loop {
                 let page = self.table.owed(shard, now.plus_ms(1), from).await?;
                 for owed in &page.owed {
-                    recovered += usize::from(self.go_on(&owed.id, now).await?);
+                    recovered += usize::from(self.go_on(&owed.id, workers, now).await?);
                 }
                 from = page.next;
                 if from.is_none() {
@@ -247,15 +256,22 @@ impl World {
     }
 
     /// One conversation goes on where the last process left it. False when nothing is owed.
-    async fn go_on(&self, id: &ConversationId, now: EpochMs) -> anyhow::Result<bool> {
+    async fn go_on(
+        &self,
+        id: &ConversationId,
+        workers: Workers,
+        now: EpochMs,
+    ) -> anyhow::Result<bool> {
         let Some(head) = self.table.head(id).await? else {
             return Ok(false);
         };
         // I6: a bubble of a moment ago still gets its silence.
         let mut delay_seconds = self.worker.rules.debounce.rest_seconds(head.last_at, now);
         if let Some(claim) = &head.claim {
-            let over = now.plus_ms(-1);
-            self.table.hand_back(id, claim.fence, over, 0).await?;
+            if workers == Workers::Gone {
+                let over = now.plus_ms(-1);
+                self.table.hand_back(id, claim.fence, over, 0).await?;
+            }
             // Its silence has passed.
             delay_seconds = 0;
         } else if head.pend.is_empty() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use clivy::conversation::ids::EpochMs;
 use clivy::conversation::outcome::TurnStatus;
-use local::world::QUEUE;
+use local::world::{QUEUE, Workers};
 use serde_json::json;
 use tests::bubbles::{bot, bubble};
 use tests::outside::Model;
@@ -177,7 +177,7 @@ async fn a_start_after_a_kill_answers_what_was_claimed() {
         .call("PurgeQueue", purge.to_string().as_bytes())
         .await;
 
-    assert_eq!(world.world.recover().await.unwrap(), 1);
+    assert_eq!(world.world.recover(Workers::Gone).await.unwrap(), 1);
     world.start();
     sleep(5).await;
     assert_eq!(world.outside.sends().len(), 1);
