@@ -9,10 +9,10 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use clivy::http::Http;
 use futures_util::future::BoxFuture;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use lambda_http::RequestExt;
 use webhook::Webhook;
 
@@ -110,20 +110,39 @@ pub fn router(at: WebhookAt) -> Router {
         .with_state(at)
 }
 
+/// The whole body; none when it is too large. Then the rest is read and dropped, within bounds: a client that is still
+/// writing when the connection closes would see a reset instead of the answer.
+async fn read(mut body: Body) -> Option<Bytes> {
+    const DROPPED_BYTES: usize = 64 * 1024 * 1024;
+    let mut whole = BytesMut::new();
+    let mut dropped = 0;
+    while let Some(frame) = body.frame().await {
+        // A body that breaks off is answered as far as it came: it will not parse.
+        let Ok(frame) = frame else { break };
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        if dropped > 0 || whole.len() + data.len() > MAX_BODY_BYTES {
+            dropped += data.len();
+            if dropped > DROPPED_BYTES {
+                break;
+            }
+        } else {
+            whole.extend_from_slice(&data);
+        }
+    }
+    (dropped == 0).then(|| whole.freeze())
+}
+
 async fn webhook(State(at): State<WebhookAt>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let Ok(body) = Limited::new(body, MAX_BODY_BYTES).collect().await else {
+    let Some(body) = read(body).await else {
         return webhook::Answer::TooLarge
             .into_response()
             .map(|body| Body::from(into_bytes(body)));
     };
     let answer = at
-        .call(
-            parts.method,
-            parts.uri.path(),
-            parts.headers,
-            body.to_bytes(),
-        )
+        .call(parts.method, parts.uri.path(), parts.headers, body)
         .await;
     answer.map(Body::from).into_response()
 }

@@ -31,7 +31,7 @@ use crate::world::{DLQ, Parts, QUEUE, Workers, World};
 
 /// How long a stop waits for what is in flight.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
-/// The gateway address in a bots file that means the demo gateway.
+/// The gateway address in a bots file that means the demo gateway; so does none.
 const DEMO_GATEWAY: &str = "demo";
 
 /// Everything of a run.
@@ -313,7 +313,9 @@ fn connect_gateways(bots: &mut [Bot], gateway_url: Option<&str>, base_url: &str)
         let url = &mut bot.gateway.url;
         match gateway_url {
             Some(gateway_url) => gateway_url.clone_into(url),
-            None if url == DEMO_GATEWAY => *url = format!("{base_url}{GATEWAY_PATH}"),
+            None if url.is_empty() || url == DEMO_GATEWAY => {
+                *url = format!("{base_url}{GATEWAY_PATH}");
+            }
             None => {}
         }
         *url = url.trim_end_matches('/').to_owned();

@@ -99,3 +99,12 @@ async fn the_curl_line_of_the_greeting_works_as_it_is_printed() {
         )
     );
 }
+
+#[tokio::test]
+async fn a_body_of_seven_megabytes_gets_its_answer_over_a_socket() {
+    let data = Folder::new();
+    let run = Wish::demo(data.path()).start().await;
+    let body = json!({"type": "Message", "instanceName": "demo", "base64": "A".repeat(7_000_000)});
+    let (status, answer) = run.webhook_at("/webhook/ai", &body).await.unwrap();
+    assert_eq!(status, 413, "{answer}");
+}

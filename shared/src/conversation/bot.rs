@@ -85,7 +85,8 @@ pub struct Document {
 pub struct Gateway {
     /// Which protocol it speaks.
     pub kind: GatewayKind,
-    /// Its base address, without a trailing slash.
+    /// Its base address, without a trailing slash. Empty where whoever starts the system knows it.
+    #[serde(default)]
     pub url: String,
     /// The session token it knows us by.
     pub token: String,
