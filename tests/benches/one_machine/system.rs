@@ -209,3 +209,23 @@ pub fn cpu_seconds(pid: &str) -> anyhow::Result<f64> {
         .sum();
     Ok(ticks / TICKS_PER_SECOND)
 }
+
+/// The processor time of the whole machine, in seconds; waiting for the disk is none.
+///
+/// # Errors
+/// This is no Linux.
+pub fn machine_cpu_seconds() -> anyhow::Result<f64> {
+    let stat = std::fs::read_to_string("/proc/stat")?;
+    let line = stat
+        .lines()
+        .next()
+        .and_then(|line| line.strip_prefix("cpu "));
+    let ticks = line.context("/proc/stat has no total")?.split_whitespace();
+    // user, nice, system, idle, iowait, irq, softirq, steal; guests are in user already (proc(5)).
+    let busy = ticks
+        .take(8)
+        .enumerate()
+        .filter(|(n, _)| ![3, 4].contains(n));
+    let ticks: f64 = busy.filter_map(|(_, n)| n.parse::<f64>().ok()).sum();
+    Ok(ticks / TICKS_PER_SECOND)
+}
