@@ -110,7 +110,7 @@ pub fn memory() -> anyhow::Result<Database> {
 }
 
 /// An engine on a file in `folder`. What it has accepted survives the end of the process, however it ends; the power
-/// failing may take the last moments, as every write that waited for the disk would take 5 ms (`docs/PERFORMANCE.md`).
+/// failing may take the last moments: writes do not wait for the disk, which took milliseconds each (`docs/PERFORMANCE.md`).
 ///
 /// # Errors
 /// The file cannot be opened.

@@ -70,7 +70,7 @@ pub(super) fn stems(text: &str) -> Vec<String> {
 }
 
 fn is_empty(word: &str) -> bool {
-    // Every word of a prompt asks this: a list searched from its start took a tenth of a whole turn.
+    // Every word of a prompt asks this: a list searched from its start showed in the profile of a turn.
     static EMPTY: LazyLock<HashSet<&str>> =
         LazyLock::new(|| EMPTY_WORDS.split_whitespace().collect());
     EMPTY.contains(word)

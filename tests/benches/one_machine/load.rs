@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::DEBOUNCE;
 use crate::gateway::Gateway;
 use crate::report::{Steady, Sustained, percentile};
-use crate::system::{System, cpu_seconds};
+use crate::system::{System, cpu_seconds, machine_cpu_seconds};
 
 /// What a burst says. The demo model answers it from three of the shop's documents.
 const BUBBLES: [&str; 3] = [
@@ -120,7 +120,8 @@ impl Customers {
             latency_p50_ms: percentile(&mut latencies(&answered), 0.50),
             system_cpu_ms_per_burst: cpu.system * 1_000.0 / bursts,
             client_cpu_ms_per_burst: cpu.client * 1_000.0 / bursts,
-            cores_used: (cpu.system + cpu.client) / seconds,
+            cores_used: cpu.ours() / seconds,
+            cores_of_others: cpu.others() / seconds,
         })
     }
 
@@ -171,7 +172,8 @@ impl Customers {
             max_ms: percentile(&mut latencies, 1.0),
             webhook_p95_ms: percentile(&mut webhooks, 0.95),
             client_late_ms: late_ms,
-            cores_used: (cpu.system + cpu.client) / seconds,
+            cores_used: cpu.ours() / seconds,
+            cores_of_others: cpu.others() / seconds,
         })
     }
 
@@ -234,7 +236,13 @@ impl Customers {
         begin: Instant,
         end: Instant,
     ) -> anyhow::Result<Cpu> {
-        let used = || anyhow::Ok((system.cpu_seconds()?, cpu_seconds("self")?));
+        let used = || {
+            anyhow::Ok((
+                system.cpu_seconds()?,
+                cpu_seconds("self")?,
+                machine_cpu_seconds()?,
+            ))
+        };
         tokio::time::sleep_until(begin).await;
         let before = used()?;
         let mut then = (begin, self.answered.get());
@@ -251,6 +259,7 @@ impl Customers {
         Ok(Cpu {
             system: after.0 - before.0,
             client: after.1 - before.1,
+            machine: after.2 - before.2,
         })
     }
 }
@@ -259,6 +268,19 @@ impl Customers {
 struct Cpu {
     system: f64,
     client: f64,
+    machine: f64,
+}
+
+impl Cpu {
+    /// By the system and this client.
+    fn ours(&self) -> f64 {
+        self.system + self.client
+    }
+
+    /// By everybody else.
+    fn others(&self) -> f64 {
+        (self.machine - self.ours()).max(0.0)
+    }
 }
 
 fn latencies(answered: &[Answered]) -> Vec<f64> {

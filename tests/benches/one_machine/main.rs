@@ -15,6 +15,7 @@ mod gateway;
 mod load;
 mod report;
 mod system;
+mod table;
 
 use std::path::PathBuf;
 use std::time::Duration;
