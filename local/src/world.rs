@@ -42,7 +42,7 @@ pub mod as_deployed {
     /// Records of one batch.
     pub const BATCH_SIZE: usize = 10;
     /// Batches at once.
-    pub const MAXIMUM_CONCURRENCY: usize = 10;
+    pub const MAXIMUM_CONCURRENCY: usize = 50;
     /// How long a received record stays invisible, in seconds.
     pub const VISIBILITY_TIMEOUT_SECONDS: u32 = 1_080;
     /// Receives before a record becomes a dead letter.
