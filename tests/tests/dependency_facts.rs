@@ -231,8 +231,8 @@ fn a_main_of_a_function_only_wires() {
 const MOST_LINES: usize = 400;
 const MOST_LINES_WITH_TESTS: usize = 500;
 const LONGER: [(&str, &str); 1] = [(
-    "local/src/sqs/operations.rs",
-    "one short function for each operation of SQS, read one at a time",
+    "tests/tests/mapping.rs",
+    "one rule of the event source mapping after another, on the same few helpers",
 )];
 
 /// `name` is the file's path in the project.
