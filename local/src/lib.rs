@@ -6,6 +6,8 @@ pub mod data;
 pub mod engines;
 pub mod front;
 pub mod gateway;
+mod greeting;
+mod inside;
 pub mod invoke;
 pub mod mapping;
 pub mod model;

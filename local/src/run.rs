@@ -8,7 +8,6 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::Router;
 use clivy::conversation::bot::Bot;
-use clivy::conversation::ids::EpochMs;
 use clivy::http::{Http, Network};
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -20,14 +19,15 @@ use crate::data::Data;
 use crate::engines::Through;
 use crate::front::{self, Hooks, WebhookAt};
 use crate::gateway::Gateway;
+use crate::greeting;
+use crate::inside;
 use crate::invoke::Remote;
 use crate::mapping::Invoke;
 use crate::model::Model;
 use crate::phone::{self, PhoneState};
 use crate::schedule;
-use crate::sqs::PeekState;
 use crate::steps::Steps;
-use crate::world::{DLQ, Parts, QUEUE, Workers, World};
+use crate::world::{Parts, Workers, World};
 
 /// How long a stop waits for what is in flight.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
@@ -130,23 +130,9 @@ impl Run {
     /// What a person at the terminal wants to know.
     #[must_use]
     pub fn greeting(&self) -> String {
-        let base = format!("http://{}", self.address);
-        let model = if self.model.is_some() {
-            "the built-in demo model (no OPENROUTER_API_KEY is set): it answers from the bot's documents"
-        } else {
-            "OpenRouter, as OPENROUTER_API_KEY and OPENROUTER_BASE_URL say"
-        };
-        let curl = self
-            .bots
-            .first()
-            .map(|bot| curl(&base, bot, self.world.clock.now()));
-        let curl = curl.unwrap_or_default();
-        format!(
-            "Clivy runs at {base}\n\n  phone page   {base}/\n  webhook      {base}/webhook/ai\n  \
-             DynamoDB     {base}   (AWS_ENDPOINT_URL_DYNAMODB, table clivy)\n  \
-             SQS          {base}   (AWS_ENDPOINT_URL_SQS, queue {QUEUE})\n  model        {model}\n\n\
-             Write to the bot as a gateway would:\n\n  {curl}\n\nCtrl-C stops; what is pending then is answered after the next start.\n"
-        )
+        let base_url = format!("http://{}", self.address);
+        let now = self.world.clock.now();
+        greeting::greeting(&base_url, self.bots.first(), self.model.is_some(), now)
     }
 
     /// Serves until `shutdown`, then stops cleanly: no trigger is worked on any more, what is in flight may
@@ -218,9 +204,9 @@ impl Run {
                 at: at.clone(),
                 bots: self.bots.clone(),
             }),
-            status: Arc::new(move || status(&sqs)),
+            status: Arc::new(move || inside::status(&sqs)),
             conversation_of: Arc::new(move |bot, contact| {
-                conversation_of(&pseudonyms, bot, contact)
+                inside::conversation_of(&pseudonyms, bot, contact)
             }),
         });
         let mut router = front::router(at)
@@ -284,30 +270,6 @@ impl Run {
 const GATEWAY_PATH: &str = "/demo/wuzapi";
 const MODEL_PATH: &str = "/demo/openrouter";
 
-/// A command that posts one bubble as the bot's gateway would, signed where the bot wants that. A secret path is
-/// named, not shown (I11).
-fn curl(base: &str, bot: &Bot, now: EpochMs) -> String {
-    let event = json!({"event": "Message", "instanceName": bot.bot_id.as_str(), "data": {
-        // Another message at every start: the same one would be a duplicate.
-        "Info": {"ID": format!("msg-{}", now.0), "Sender": "6281234567890@s.whatsapp.net"},
-        "Message": {"conversation": "Halo, jam buka toko?"}}})
-    .to_string();
-    let gateway = &bot.gateway;
-    let secret = gateway
-        .secret_path
-        .as_ref()
-        .map(|secret| format!("/{secret}"));
-    let signature = gateway.hmac_key.as_ref().map(|key| {
-        let signature = clivy::channel::wuzapi::sign(key, event.as_bytes());
-        format!(" -H 'x-hmac-signature: {signature}'")
-    });
-    format!(
-        "curl -X POST {base}/webhook/ai{} -H 'Content-Type: application/json'{} -d '{event}'",
-        secret.unwrap_or_default(),
-        signature.unwrap_or_default()
-    )
-}
-
 fn connect_gateways(bots: &mut [Bot], gateway_url: Option<&str>, base_url: &str) {
     for bot in bots {
         let url = &mut bot.gateway.url;
@@ -335,64 +297,22 @@ fn settings_of(
     if !settings.contains_key("PSEUDONYM_KEY") {
         settings.insert("PSEUDONYM_KEY".to_owned(), data.pseudonym_key()?);
     }
-    let given = |name: &str| {
+    let given = |settings: &BTreeMap<String, String>, name: &str| {
         settings
             .get(name)
             .is_some_and(|value| !value.trim().is_empty())
     };
-    let demo = !given("OPENROUTER_API_KEY") && !given("OPENROUTER_BASE_URL");
+    let has_key = given(&settings, "OPENROUTER_API_KEY");
+    let demo = !has_key && !given(&settings, "OPENROUTER_BASE_URL");
     if demo {
         settings.insert(
             "OPENROUTER_BASE_URL".to_owned(),
             format!("{base_url}{MODEL_PATH}"),
         );
     }
-    if !given_key(&settings) {
+    if !has_key {
+        // A model at an address of one's own may want none; the setting must be there all the same.
         settings.insert("OPENROUTER_API_KEY".to_owned(), "demo".to_owned());
     }
     Ok((settings, demo))
-}
-
-fn given_key(settings: &BTreeMap<String, String>) -> bool {
-    settings
-        .get("OPENROUTER_API_KEY")
-        .is_some_and(|key| !key.trim().is_empty())
-}
-
-fn status(sqs: &crate::sqs::Sqs) -> serde_json::Value {
-    let count = |name: &str| {
-        sqs.stats(name).map(|stats| {
-            json!({
-                "visible": stats.visible,
-                "in_flight": stats.in_flight,
-                "delayed": stats.delayed,
-            })
-        })
-    };
-    let triggers: Vec<_> = sqs
-        .peek(QUEUE)
-        .into_iter()
-        .take(20)
-        .map(|trigger| {
-            let (state, due_in_ms) = match trigger.state {
-                PeekState::Delayed { due_in } => ("delayed", due_in.as_millis()),
-                PeekState::Visible => ("visible", 0),
-                PeekState::InFlight => ("in_flight", 0),
-            };
-            json!({"state": state, "due_in_ms": due_in_ms, "receive_count": trigger.receive_count})
-        })
-        .collect();
-    let mut queue = count(QUEUE).unwrap_or_default();
-    if let Some(queue) = queue.as_object_mut() {
-        queue.insert("triggers".to_owned(), triggers.into());
-    }
-    json!({"queue": queue, "dlq": count(DLQ)})
-}
-
-fn conversation_of(pseudonyms: &clivy::pseudonym::Pseudonyms, bot: &str, contact: &str) -> String {
-    use clivy::conversation::ids::{BotId, Contact, ConversationId};
-    match (BotId::new(bot), Contact::new(contact)) {
-        (Ok(bot_id), Ok(contact)) => pseudonyms.conversation(&ConversationId { bot_id, contact }),
-        _ => String::new(),
-    }
 }
