@@ -15,10 +15,13 @@ const GAUGES = [
   ['dlq', 'Dead letters', 'turns that failed for good', (s) => s.dlq?.visible],
 ];
 
+const BREAKER = 'whether the model may be asked; open while its provider is down';
+
 export class Inside {
   constructor({ gauges, list, nothing, announce }) {
     Object.assign(this, { gauges, list, nothing, announce, skewMs: 0 });
     this.counts = new Map(GAUGES.map(([key, label, hint]) => [key, this.makeGauge(key, label, hint)]));
+    this.breaker = this.makeGauge('breaker', 'Breaker', BREAKER);
     this.reset([], Date.now());
     const frame = () => {
       this.paintCountdown();
@@ -54,6 +57,9 @@ export class Inside {
       gauge.bar.style.transform = `scaleX(${Math.min(1, count / FULL_GAUGE)})`;
       gauge.box.classList.toggle('is-busy', count > 0);
     }
+    const { state = 'closed', failures = 0 } = status?.breaker ?? {};
+    this.breaker.number.textContent = state === 'closed' && failures > 0 ? `${state} (${failures} failed)` : state;
+    this.breaker.box.classList.toggle('is-busy', state !== 'closed' || failures > 0);
   }
 
   makeGauge(key, label, hint) {

@@ -122,6 +122,14 @@ impl Engines {
         )
     }
 
+    /// An item of the table, by a request of GetItem; none when it does not exist.
+    #[must_use]
+    pub fn read_item(&self, request: &serde_json::Value) -> Option<serde_json::Value> {
+        let reply = dynamodb(&self.dynamodb, "GetItem", request.to_string().as_bytes());
+        let mut answer: serde_json::Value = serde_json::from_slice(&reply.body).ok()?;
+        answer.get_mut("Item").map(serde_json::Value::take)
+    }
+
     /// Both services at `POST /`, for any AWS SDK.
     pub fn router(&self) -> Router {
         async fn post(

@@ -1,17 +1,22 @@
 //! What the phone page shows of the inside besides the steps: the queues, and whose steps are whose.
 
-use clivy::conversation::ids::{BotId, Contact, ConversationId};
+use clivy::breaker::Breaker;
+use clivy::conversation::ids::{BotId, Contact, ConversationId, EpochMs};
 use clivy::pseudonym::Pseudonyms;
+use clivy::table::keys;
 use serde_json::{Value, json};
+use worker::breaker::OPENROUTER;
 
-use crate::sqs::{PeekState, Sqs};
-use crate::world::{DLQ, QUEUE};
+use crate::engines::Engines;
+use crate::sqs::PeekState;
+use crate::world::{DLQ, QUEUE, TABLE, World};
 
 /// Triggers that are shown one by one.
 const SHOWN_TRIGGERS: usize = 20;
 
 /// How full the queues are, and when the next triggers are due.
-pub fn status(sqs: &Sqs) -> Value {
+pub fn status(world: &World) -> Value {
+    let sqs = &world.engines.sqs;
     let count = |name: &str| {
         sqs.stats(name).map(|stats| {
             json!({
@@ -38,7 +43,29 @@ pub fn status(sqs: &Sqs) -> Value {
     if let Some(queue) = queue.as_object_mut() {
         queue.insert("triggers".to_owned(), triggers.into());
     }
-    json!({"queue": queue, "dlq": count(DLQ)})
+    let breaker = breaker(&world.engines).unwrap_or_default();
+    let breaker = json!({
+        "state": breaker.state(world.clock.now()),
+        "failures": breaker.failures,
+    });
+    json!({"queue": queue, "dlq": count(DLQ), "breaker": breaker})
+}
+
+/// The breaker as its item says, whoever wrote it: the functions may be other processes.
+fn breaker(engines: &Engines) -> Option<Breaker> {
+    let key = json!({
+        "TableName": TABLE,
+        "Key": {"pk": {"S": keys::breaker(OPENROUTER)}, "sk": {"S": keys::BREAKER}},
+    });
+    let item = engines.read_item(&key)?;
+    let number = |name: &str| item.get(name)?.get("N")?.as_str()?.parse::<i64>().ok();
+    Some(Breaker {
+        failures: number("failures")
+            .and_then(|n| u32::try_from(n).ok())
+            .unwrap_or(0),
+        open_until: number("open_until").map(EpochMs),
+        probe_until: number("probe_until").map(EpochMs),
+    })
 }
 
 /// The keyed hash that the steps of a conversation carry; empty where these are no ids.

@@ -189,7 +189,7 @@ impl Run {
                 base_url: remote.base_url.clone(),
             },
         };
-        let sqs = self.world.engines.sqs.clone();
+        let world = self.world.clone();
         let pseudonyms = self.world.pseudonyms.clone();
         let phone = phone::router(PhoneState {
             steps: self.steps.clone(),
@@ -204,7 +204,7 @@ impl Run {
                 at: at.clone(),
                 bots: self.bots.clone(),
             }),
-            status: Arc::new(move || inside::status(&sqs)),
+            status: Arc::new(move || inside::status(&world)),
             conversation_of: Arc::new(move |bot, contact| {
                 inside::conversation_of(&pseudonyms, bot, contact)
             }),

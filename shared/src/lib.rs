@@ -5,6 +5,7 @@
 
 pub mod aws;
 pub mod bots;
+pub mod breaker;
 pub mod channel;
 pub mod clock;
 pub mod config;

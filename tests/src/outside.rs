@@ -108,6 +108,11 @@ impl Outside {
         self.state().gateway_script.extend(script);
     }
 
+    /// Whatever was scripted for the model: it works from now on.
+    pub fn model_is_well(&self) {
+        self.state().model_script.clear();
+    }
+
     /// Whatever was scripted for the gateway: it works from now on.
     pub fn gateway_is_well(&self) {
         self.state().gateway_script.clear();

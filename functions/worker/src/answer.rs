@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clivy::breaker::Breaker;
 use clivy::channel::wuzapi::Presence;
 use clivy::conversation::head::Draft;
 use clivy::conversation::ids::MessageId;
@@ -9,10 +10,11 @@ use clivy::conversation::outcome::{Attempt, Outcome, TurnStatus};
 use clivy::llm::{Ask, Class, LlmAnswer, LlmError};
 use clivy::prompt::{self, Level, reply};
 use clivy::step;
-use clivy::table::Drafted;
+use clivy::table::{Drafted, TableError};
 use futures_util::future::{Either, select};
 
 use crate::batch::End;
+use crate::breaker::{Leave, Verdict};
 use crate::burst::{Conversation, gather};
 use crate::deliver;
 use crate::failure::{self, Failure, Trouble};
@@ -43,14 +45,52 @@ pub async fn answer(job: &Job<'_>, held: &Held) -> Result<End, Trouble> {
         let outcome = Outcome::without_answer(TurnStatus::Skipped, None);
         return draft(job, held, String::new(), outcome).await;
     }
+    let leave = match leave(job).await {
+        Err(error) => return failure::failed(job, held, &Failure::table(job, held, &error)).await,
+        Ok(Leave::Given { breaker, probe }) => (breaker, probe),
+        // Nobody has been asked, and nobody will be in time.
+        Ok(Leave::NotBefore(_)) if failure::is_overdue(job, held) => {
+            return fallback(job, held, None).await;
+        }
+        Ok(Leave::NotBefore(until)) => return failure::wait(job, held, until, "BreakerOpen").await,
+    };
     let asked = alongside(
         ask(job, held, &conversation),
         while_asking(job, held, &conversation),
     )
     .await;
+    let verdict = asked
+        .as_ref()
+        .map_or_else(|failure| failure.verdict, |_| Verdict::Works);
+    tell(job, leave, verdict).await;
     match asked {
         Ok((text, outcome)) => draft(job, held, text, outcome).await,
         Err(failure) => failure::failed(job, held, &failure).await,
+    }
+}
+
+/// K2: the provider's breaker. Asked after the claim, because a burst that waits too long must end all the same.
+async fn leave(job: &Job<'_>) -> Result<Leave, TableError> {
+    let worker = job.worker;
+    // A probe that dies is over when its invocation is.
+    let probe_until = job.deadline;
+    let now = worker.clock.now();
+    let leave = worker
+        .breaker
+        .leave(&worker.table, &job.owner, probe_until, now);
+    leave.await
+}
+
+/// A breaker that cannot be told must not cost the customer the answer.
+async fn tell(job: &Job<'_>, leave: (Breaker, bool), verdict: Verdict) {
+    let worker = job.worker;
+    let now = worker.clock.now();
+    let limits = worker.rules.breaker;
+    let told = worker
+        .breaker
+        .tell(&worker.table, &job.owner, leave, verdict, limits, now);
+    if let Err(error) = told.await {
+        tracing::warn!(step = "breaker_not_told", %error, "the breaker could not be told");
     }
 }
 

@@ -87,12 +87,10 @@ async fn not_sent(
 ) -> Result<End, Trouble> {
     step!(warn, "send_failed", held.log, { error = %error, sends = draft.sends, }, "the gateway did not take the reply");
     let rules = &job.worker.rules;
-    let now = job.worker.clock.now();
-    let overdue = now.since_ms(held.claim.since) >= rules.outcome_deadline_ms;
     let used_up = draft.sends >= rules.gateway_max_attempts;
     let given_back = match error.class() {
         // Too many at once says nothing about this one.
-        Class::Wait if !overdue => 1,
+        Class::Wait if !failure::is_overdue(job, held) => 1,
         Class::Retry if !used_up => 0,
         Class::Wait | Class::Retry | Class::Permanent => {
             let mut parked = draft.clone();

@@ -11,6 +11,7 @@ use clivy::table::{Release, Released, TableError};
 
 use crate::answer::fallback;
 use crate::batch::End;
+use crate::breaker::Verdict;
 use crate::record::{Held, Job};
 
 /// How soon a record comes again after trouble with the table or the queue.
@@ -49,6 +50,12 @@ impl Trouble {
     }
 }
 
+/// Whether a burst has waited for something outside as long as it may.
+pub fn is_overdue(job: &Job<'_>, held: &Held) -> bool {
+    let waited_ms = job.worker.clock.now().since_ms(held.claim.since);
+    waited_ms >= job.worker.rules.outcome_deadline_ms
+}
+
 /// A failed attempt at an answer.
 pub struct Failure {
     /// What the next step is.
@@ -57,6 +64,8 @@ pub struct Failure {
     pub attempt: Attempt,
     /// When the other side says to come again, in seconds.
     pub retry_after_seconds: Option<u32>,
+    /// What it says about the provider.
+    pub verdict: Verdict,
 }
 
 impl Failure {
@@ -74,6 +83,11 @@ impl Failure {
                 llm::Class::Wait => Class::Wait,
                 // Nothing is left that could be reduced.
                 llm::Class::Reduce | llm::Class::Permanent => Class::Permanent,
+            },
+            verdict: if error.kind.counts_for_breaker() {
+                Verdict::Fails
+            } else {
+                Verdict::Works
             },
             retry_after_seconds: error
                 .wait(job.worker.clock.now())
@@ -93,6 +107,7 @@ impl Failure {
     pub fn empty(job: &Job<'_>, held: &Held, started_at: EpochMs, model: &str) -> Self {
         Self {
             class: Class::Retry,
+            verdict: Verdict::Fails,
             retry_after_seconds: None,
             attempt: attempt(
                 job,
@@ -110,6 +125,7 @@ impl Failure {
         let now = job.worker.clock.now();
         Self {
             class: error.class(),
+            verdict: Verdict::Works,
             retry_after_seconds: None,
             attempt: attempt(job, held, now, "", "Table", &error.to_string()),
         }
@@ -148,13 +164,12 @@ pub async fn failed(job: &Job<'_>, held: &Held, failure: &Failure) -> Result<End
         "the attempt failed"
     );
     let now = job.worker.clock.now();
-    let overdue = now.since_ms(held.claim.since) >= rules.outcome_deadline_ms;
     let wait_seconds = failure
         .retry_after_seconds
         .unwrap_or_else(|| backoff_seconds(job, held.head.tries))
         .clamp(1, clivy::conversation::backoff::MAX_DELAY_SECONDS);
     match failure.class {
-        Class::Wait if !overdue => {
+        Class::Wait if !is_overdue(job, held) => {
             let until = now.plus_ms(i64::from(wait_seconds) * 1000);
             wait(job, held, until, &failure.attempt.class).await
         }

@@ -6,6 +6,7 @@
 
 mod answer;
 mod batch;
+pub mod breaker;
 mod burst;
 mod deliver;
 mod failure;
@@ -40,6 +41,8 @@ pub struct Worker {
     pub dlq_url: String,
     /// Bots, cached.
     pub bots: Bots,
+    /// The breaker of the model's provider, as this instance sees it.
+    pub breaker: breaker::Seen,
     /// The model.
     pub llm: OpenRouter,
     /// The gateways.
@@ -92,6 +95,7 @@ impl Worker {
             table,
             queue: Queue::new(sqs, settings.stores.queue_url, pseudonyms.clone()),
             dlq_url: settings.dlq_url,
+            breaker: breaker::Seen::default(),
             llm: OpenRouter::new(Arc::clone(&http), settings.openrouter),
             sender: Sender {
                 http,

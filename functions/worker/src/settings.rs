@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clivy::breaker::Limits as BreakerLimits;
 use clivy::config::{self, Reader, Stores};
 use clivy::conversation::decide::Debounce;
 use clivy::llm::OpenRouterSettings;
@@ -22,6 +23,8 @@ pub struct Rules {
     pub ai_max_tokens: u32,
     /// `OUTCOME_DEADLINE_SECONDS` (300): how long a burst may wait for something outside, in milliseconds.
     pub outcome_deadline_ms: i64,
+    /// `BREAKER_MAX_FAILURES` (5) and `BREAKER_COOLDOWN_SECONDS` (60): when the provider's breaker opens.
+    pub breaker: BreakerLimits,
     /// `GATEWAY_MAX_ATTEMPTS` (5): sends of one draft before it is parked.
     pub gateway_max_attempts: u32,
     /// `QUEUE_MAX_RECEIVE_COUNT` (5): receives after which the queue gives a record up.
@@ -91,6 +94,11 @@ impl Rules {
                 300,
                 10..=3_600,
             )) * 1000,
+            breaker: BreakerLimits {
+                max_failures: reader.number("BREAKER_MAX_FAILURES", 5, 1..=1_000),
+                cooldown_ms: i64::from(reader.number("BREAKER_COOLDOWN_SECONDS", 60, 1..=900))
+                    * 1000,
+            },
             gateway_max_attempts: reader.number("GATEWAY_MAX_ATTEMPTS", 5, 1..=20),
             queue_max_receive_count: reader.number("QUEUE_MAX_RECEIVE_COUNT", 5, 3..=1_000),
             worker_timeout_ms: i64::from(config::worker_timeout_seconds(reader)) * 1000,

@@ -14,6 +14,8 @@ pub const MESSAGE_PREFIX: &str = "M#";
 pub const BOT_SETTINGS: &str = "CFG";
 /// What the sort keys of a bot's documents begin with.
 pub const DOCUMENT_PREFIX: &str = "DOC#";
+/// The sort key of a breaker's state.
+pub const BREAKER: &str = "STATE";
 /// The sort key of a token's bot.
 pub const TOKEN_BOT: &str = "BOT";
 /// Partitions of the index of owed answers.
@@ -81,6 +83,12 @@ pub fn document(index: usize) -> String {
 #[must_use]
 pub fn token(token: &str) -> String {
     format!("G#{}", hex(&Sha256::digest(token)))
+}
+
+/// The breaker of a provider.
+#[must_use]
+pub fn breaker(provider: &str) -> String {
+    format!("X#{provider}")
 }
 
 /// The part of the index of owed answers that a conversation is in.

@@ -2,6 +2,7 @@
 //! what it costs and what each failure means.
 
 mod bot;
+mod breaker;
 mod claim;
 mod commit;
 mod draft;
@@ -25,6 +26,7 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason};
 
+pub use breaker::Probe;
 pub use claim::{ClaimRequest, Claimed};
 pub use commit::{Commit, Committed};
 pub use draft::Drafted;

@@ -7,6 +7,7 @@
     reason = "a test that cannot go on should end right there"
 )]
 
+mod breaker;
 mod burst;
 mod crash;
 mod gateway_fails;

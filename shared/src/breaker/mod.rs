@@ -1,0 +1,117 @@
+//! The circuit breaker of a provider, as rules: no I/O, no clock. The table keeps its state, so that all instances share
+//! one breaker (I7).
+
+use crate::conversation::ids::EpochMs;
+
+/// When a breaker opens, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// `BREAKER_MAX_FAILURES` (5): failures in a row that open it.
+    pub max_failures: u32,
+    /// `BREAKER_COOLDOWN_SECONDS` (60), in milliseconds: how long it stays open before one call may probe.
+    pub cooldown_ms: i64,
+}
+
+/// The state of a breaker. The default is closed and healthy, and has no item in the table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Breaker {
+    /// Failures in a row.
+    pub failures: u32,
+    /// Set while it is open or half open: until when no call may be made.
+    pub open_until: Option<EpochMs>,
+    /// Set while somebody probes: until when nobody else may. A dead probe heals by itself.
+    pub probe_until: Option<EpochMs>,
+}
+
+/// What a breaker says to a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// Go on.
+    Closed,
+    /// Not before then.
+    Open {
+        /// When to ask again.
+        until: EpochMs,
+    },
+    /// One call may try, whoever takes the probe first.
+    HalfOpen,
+}
+
+impl Breaker {
+    /// What it says now.
+    #[must_use]
+    pub fn gate(&self, now: EpochMs) -> Gate {
+        match (self.open_until, self.probe_until) {
+            (None, _) => Gate::Closed,
+            (Some(until), _) if now < until => Gate::Open { until },
+            (Some(_), Some(until)) if now < until => Gate::Open { until },
+            (Some(_), _) => Gate::HalfOpen,
+        }
+    }
+
+    /// Whether a success has nothing to mend: then it writes nothing.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The word for people.
+    #[must_use]
+    pub fn state(&self, now: EpochMs) -> &'static str {
+        match (self.gate(now), self.open_until) {
+            (Gate::Closed, _) => "closed",
+            (Gate::Open { .. }, Some(until)) if now < until => "open",
+            _ => "half open",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: EpochMs = EpochMs(100_000);
+
+    #[test]
+    fn a_breaker_that_was_never_written_is_closed_and_healthy() {
+        let breaker = Breaker::default();
+        assert_eq!(breaker.gate(NOW), Gate::Closed);
+        assert!(breaker.is_healthy());
+        let failing = Breaker {
+            failures: 4,
+            ..breaker
+        };
+        assert_eq!(failing.gate(NOW), Gate::Closed);
+        assert!(!failing.is_healthy());
+    }
+
+    #[test]
+    fn an_open_breaker_lets_one_probe_through_after_its_cooldown() {
+        let open = Breaker {
+            failures: 5,
+            open_until: Some(NOW.plus_ms(1)),
+            probe_until: None,
+        };
+        assert_eq!(
+            open.gate(NOW),
+            Gate::Open {
+                until: NOW.plus_ms(1)
+            }
+        );
+        assert_eq!(open.state(NOW), "open");
+        assert_eq!(open.gate(NOW.plus_ms(1)), Gate::HalfOpen);
+        let probing = Breaker {
+            probe_until: Some(NOW.plus_ms(9_000)),
+            ..open
+        };
+        assert_eq!(
+            probing.gate(NOW.plus_ms(5)),
+            Gate::Open {
+                until: NOW.plus_ms(9_000)
+            }
+        );
+        assert_eq!(probing.state(NOW.plus_ms(5)), "half open");
+        // The probe died.
+        assert_eq!(probing.gate(NOW.plus_ms(9_000)), Gate::HalfOpen);
+    }
+}

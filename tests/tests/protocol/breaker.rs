@@ -1,0 +1,176 @@
+//! The breaker: a provider that is down is left alone, but for one probe (I7).
+
+use std::time::Duration;
+
+use clivy::breaker::Breaker;
+use clivy::conversation::outcome::TurnStatus;
+use serde_json::json;
+use tests::bubbles::{bot, bubble};
+use tests::outside::Model;
+use tests::world::TestWorld;
+use worker::breaker::OPENROUTER;
+
+fn invalid_key() -> Model {
+    Model::Http(
+        401,
+        json!({"error": {"code": 401, "message": "No auth credentials found"}}),
+    )
+}
+
+fn down() -> Model {
+    Model::Http(
+        503,
+        json!({"error": {"code": 503, "message": "Service unavailable"}}),
+    )
+}
+
+fn phone(n: usize) -> String {
+    format!("62811{n:06}")
+}
+
+async fn sleep(seconds: u64) {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+}
+
+async fn ask(world: &TestWorld, n: usize) {
+    let body = bubble(
+        "demo",
+        &phone(n),
+        &format!("B{n}"),
+        n as i64,
+        &format!("kata {n}"),
+    );
+    world.post(&body).await;
+}
+
+async fn breaker(world: &TestWorld) -> Breaker {
+    world.world.table.breaker(OPENROUTER).await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_invalid_key_opens_it_after_five_failures_and_a_valid_one_closes_it_after_the_cooldown()
+{
+    let world = TestWorld::new(&[bot("demo")]).await;
+    world.outside.model_does((0..5).map(|_| invalid_key()));
+    world.start();
+    for n in 0..5 {
+        assert!(breaker(&world).await.open_until.is_none(), "{n} failures");
+        ask(&world, n).await;
+        sleep(5).await;
+    }
+    let open = breaker(&world).await;
+    assert_eq!(open.failures, 5);
+    let opened_at = world.world.clock.now();
+    assert!(open.open_until.unwrap() > opened_at);
+    // The key is valid from here on, but nobody asks before the cooldown is over.
+    ask(&world, 5).await;
+    ask(&world, 6).await;
+    sleep(45).await;
+    assert_eq!(world.outside.asked().len(), 5, "open");
+    world.settle().await;
+    assert_eq!(world.outside.asked().len(), 7);
+    assert!(breaker(&world).await.is_healthy(), "closed");
+    for n in [5, 6] {
+        let turn = world.turn("demo", &phone(n), 1).await;
+        assert_eq!(
+            (turn.status, turn.tries),
+            (TurnStatus::Answered, 1),
+            "waiting costs no try"
+        );
+    }
+    world.assert_quiet().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_is_down_for_ten_minutes_is_probed_once_a_cooldown() {
+    const CONTACTS: usize = 60;
+    let world = TestWorld::new(&[bot("demo")]).await;
+    world.outside.model_does((0..1_000).map(|_| down()));
+    world.start();
+    let posts = (0..CONTACTS).map(|n| ask(&world, n));
+    futures_util::future::join_all(posts).await;
+    sleep(20).await;
+    let open = breaker(&world).await;
+    assert!(open.open_until.is_some());
+    let at_once = world.outside.asked().len();
+    assert!(at_once <= CONTACTS);
+    sleep(580).await;
+    // 600 s, and a probe every 60 s at the most.
+    assert!(
+        world.outside.asked().len() <= at_once + 10,
+        "{}",
+        world.outside.asked().len()
+    );
+    world.outside.model_is_well();
+    world.settle().await;
+    // Everybody got the fallback text once, in time, and can be redriven.
+    let sends = world.outside.sends();
+    assert_eq!(sends.len(), CONTACTS);
+    for send in &sends {
+        assert_eq!(send.text, "Maaf Kak, tim kami akan membalas.");
+        assert!(send.at < Duration::from_secs(420), "{:?}", send.at);
+    }
+    assert_eq!(world.dead_letters().len(), CONTACTS);
+    // The next customer is answered at once or after one probe.
+    ask(&world, CONTACTS).await;
+    world.settle().await;
+    assert_eq!(
+        world.outside.sends().last().unwrap().text,
+        format!("Jawaban atas: kata {CONTACTS}")
+    );
+    assert!(breaker(&world).await.is_healthy());
+    world.assert_quiet().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_dies_is_followed_by_another() {
+    let world = TestWorld::with(&[bot("demo")], &[("BREAKER_MAX_FAILURES", "1")]).await;
+    world.outside.model_does([down(), Model::Hangs]);
+    world.start();
+    ask(&world, 0).await;
+    sleep(5).await;
+    ask(&world, 1).await;
+    world.settle().await;
+    assert!(breaker(&world).await.is_healthy());
+    for n in 0..2 {
+        let turn = world.turn("demo", &phone(n), 1).await;
+        assert!(matches!(
+            turn.status,
+            TurnStatus::Answered | TurnStatus::Failed
+        ));
+    }
+    assert_eq!(world.outside.sends().len(), 2);
+    world.assert_quiet().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_moderated_text_says_nothing_about_the_provider() {
+    let world = TestWorld::with(&[bot("demo")], &[("BREAKER_MAX_FAILURES", "2")]).await;
+    let flagged = || {
+        Model::Http(
+            403,
+            json!({"error": {"code": 403, "message": "flagged",
+            "metadata": {"reasons": ["violence"], "flagged_input": "x"}}}),
+        )
+    };
+    world.outside.model_does((0..6).map(|_| flagged()));
+    world.start();
+    for n in 0..6 {
+        ask(&world, n).await;
+        sleep(6).await;
+    }
+    assert_eq!(world.outside.asked().len(), 6);
+    assert!(breaker(&world).await.is_healthy());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_healthy_provider_costs_no_write() {
+    let world = TestWorld::new(&[bot("demo")]).await;
+    world.start();
+    for n in 0..3 {
+        ask(&world, n).await;
+        sleep(6).await;
+    }
+    let items = world.dynamodb("Scan", json!({"TableName": "clivy"})).await;
+    assert!(!items.to_string().contains("X#openrouter"));
+}
