@@ -33,7 +33,7 @@ pub trait Deliver: Send + Sync {
 }
 
 /// What the world tells about its queues: `{queue: {visible, in_flight, delayed, triggers: [{due_in_ms, state,
-/// receive_count}]}, dlq: {visible}}`.
+/// receive_count}]}, dlq: {visible}, breaker: {state, failures}}`.
 pub type Status = Arc<dyn Fn() -> Value + Send + Sync>;
 
 /// The keyed hash that steps carry, for a bot and a contact.
