@@ -7,7 +7,7 @@ use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundK
 use ring::hmac;
 use sha2::{Digest, Sha256};
 
-use crate::conversation::ids::{BotId, Contact, ConversationId, hex};
+use crate::conversation::ids::{BotId, Contact, ConversationId, hex, unhex};
 
 /// Makes pseudonyms, and opens those that can be opened.
 #[derive(Clone)]
@@ -116,20 +116,6 @@ impl Pseudonyms {
 fn mac(key: &[u8; 32], text: &[u8]) -> Vec<u8> {
     let key = hmac::Key::new(hmac::HMAC_SHA256, key);
     hmac::sign(&key, text).as_ref().to_vec()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits: Vec<u32> = text
-        .chars()
-        .map(|c| c.to_digit(16))
-        .collect::<Option<_>>()?;
-    digits
-        .chunks(2)
-        .map(|pair| match pair {
-            [high, low] => u8::try_from(high * 16 + low).ok(),
-            _ => None,
-        })
-        .collect()
 }
 
 #[cfg(test)]

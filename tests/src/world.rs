@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use clivy::conversation::bot::Bot;
 use clivy::conversation::head::Head;
 use clivy::conversation::ids::{BotId, Contact, ConversationId, EpochMs};
@@ -185,6 +185,43 @@ impl TestWorld {
         serde_json::from_slice(&reply.body).unwrap()
     }
 
+    /// Calls SQS past everything; panics unless it takes the request.
+    pub async fn sqs(&self, operation: &str, body: Value) {
+        let body = body.to_string();
+        let answer = self
+            .world
+            .engines
+            .sqs
+            .call(operation, body.as_bytes())
+            .await;
+        assert_eq!(answer.status, 200, "{operation}: {:?}", answer.body);
+    }
+
+    /// Puts a body into a queue, whatever it is.
+    pub async fn put(&self, queue: &str, body: &str) {
+        let url = self.world.engines.sqs.queue_url(queue);
+        let send = serde_json::json!({"QueueUrl": url, "MessageBody": body});
+        self.sqs("SendMessage", send).await;
+    }
+
+    /// Empties the queue, as a process that is killed does.
+    pub async fn purge(&self) {
+        let url = self.world.engines.sqs.queue_url(QUEUE);
+        self.sqs("PurgeQueue", serde_json::json!({"QueueUrl": url}))
+            .await;
+    }
+
+    /// The event of a batch with the oldest trigger of the queue, which stays there.
+    pub fn first_trigger(&self) -> SqsEvent {
+        let mut record = SqsMessage::default();
+        record.message_id = Some("id-1".to_owned());
+        record.receipt_handle = Some("receipt".to_owned());
+        record.body = Some(self.world.engines.sqs.peek(QUEUE)[0].body.clone());
+        let mut event = SqsEvent::default();
+        event.records = vec![record];
+        event
+    }
+
     /// Moves all dead letters back to the queue, as an operator would. The destination is named: parked turns
     /// were sent to the dead letters, so SQS knows no queue they came from.
     pub async fn redrive(&self) {
@@ -192,13 +229,7 @@ impl TestWorld {
             "SourceArn": format!("arn:aws:sqs:us-east-1:000000000000:{DLQ}"),
             "DestinationArn": format!("arn:aws:sqs:us-east-1:000000000000:{QUEUE}"),
         });
-        let answer = self
-            .world
-            .engines
-            .sqs
-            .call("StartMessageMoveTask", body.to_string().as_bytes())
-            .await;
-        assert_eq!(answer.status, 200, "{:?}", answer.body);
+        self.sqs("StartMessageMoveTask", body).await;
     }
 
     /// Nothing is queued, claimed, pending or owed, and no id went out with two texts.

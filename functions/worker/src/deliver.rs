@@ -158,13 +158,6 @@ async fn cover(job: &Job<'_>, head: &Head) -> Result<Option<MessageKey>, Trouble
         first_at: now,
         retry_turn: None,
     };
-    job.worker.queue.send(&trigger, delay_seconds).await?;
-    tracing::info!(
-        step = "rearmed",
-        conversation = job.conversation(),
-        delay_seconds,
-        reason = "MoreCameIn",
-        "sent a trigger for what came in meanwhile"
-    );
+    job.send(&trigger, delay_seconds, "MoreCameIn").await?;
     Ok(Some(newest.clone()))
 }

@@ -16,19 +16,18 @@ pub mod settings;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use clivy::bots::Bots;
 use clivy::channel::wuzapi::Sender;
-use clivy::clock::Clock;
+use clivy::clock::{Clock, SystemClock};
 use clivy::conversation::ids::EpochMs;
+use clivy::http::{Http, Network};
 use clivy::llm::OpenRouter;
 use clivy::pseudonym::Pseudonyms;
 use clivy::queue::Queue;
 use clivy::table::Table;
 
-use aws_config::SdkConfig;
-use clivy::clock::SystemClock;
-use clivy::http::{Http, Network};
 use settings::{Rules, Settings};
 
 /// Everything the worker needs, built once per instance.

@@ -261,13 +261,23 @@ impl Job<'_> {
             retry_turn: None,
             ..self.trigger.clone()
         };
-        self.worker.queue.send(&trigger, delay_seconds).await?;
+        self.send(&trigger, delay_seconds, why).await
+    }
+
+    /// Sends a trigger of this conversation, and says why.
+    pub async fn send(
+        &self,
+        trigger: &Trigger,
+        delay_seconds: u32,
+        why: &str,
+    ) -> Result<(), Trouble> {
+        self.worker.queue.send(trigger, delay_seconds).await?;
         tracing::info!(
             step = "rearmed",
             conversation = self.conversation(),
             delay_seconds,
             reason = why,
-            "sent the trigger again"
+            "sent a trigger again"
         );
         Ok(())
     }

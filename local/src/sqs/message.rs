@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use clivy::conversation::ids::hex;
 use md5::{Digest, Md5};
 
 use super::error::{Refusal, SqsError};
@@ -139,10 +140,6 @@ pub(crate) fn md5_of_attributes<'a>(
 fn part(hash: &mut Md5, bytes: &[u8]) {
     hash.update(u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes());
     hash.update(bytes);
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Checks that SQS carries every character: tab, line feed, carriage return, and XML 1.0's others.

@@ -62,13 +62,7 @@ async fn three_failed_attempts_end_in_the_fallback_text_once_and_a_dead_letter_t
     for _ in 0..3 {
         world.redrive().await;
         world.settle().await;
-        let send = json!({"QueueUrl": world.world.engines.sqs.queue_url(local::world::DLQ), "MessageBody": dead[0]});
-        world
-            .world
-            .engines
-            .sqs
-            .call("SendMessage", send.to_string().as_bytes())
-            .await;
+        world.put(local::world::DLQ, &dead[0]).await;
     }
     let sends = world.outside.sends();
     assert_eq!(sends.len(), 2, "{sends:?}");

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use clivy::conversation::ids::EpochMs;
 use clivy::conversation::outcome::TurnStatus;
 use local::world::{QUEUE, Workers};
@@ -20,20 +19,13 @@ async fn sleep(seconds: u64) {
 #[tokio::test(start_paused = true)]
 async fn a_bad_record_fails_alone_and_ends_as_a_dead_letter() {
     let world = TestWorld::new(&[bot("demo")]).await;
-    let url = world.world.engines.sqs.queue_url(QUEUE);
     let bad = [
         "no trigger",
         "{\"v\":99}",
         "{\"v\":1,\"bot_id\":\"demo\",\"contact\":\"00\",\"mid\":\"M#1#A\",\"first_ms\":1}",
     ];
     for body in bad {
-        let send = json!({"QueueUrl": url, "MessageBody": body});
-        world
-            .world
-            .engines
-            .sqs
-            .call("SendMessage", send.to_string().as_bytes())
-            .await;
+        world.put(QUEUE, body).await;
     }
     world.post(&bubble("demo", RINA, "A", 0, "Halo")).await;
     world.start();
@@ -52,12 +44,7 @@ async fn a_bad_record_fails_alone_and_ends_as_a_dead_letter() {
 async fn no_record_is_started_when_the_deadline_is_near() {
     let world = TestWorld::new(&[bot("demo")]).await;
     world.post(&bubble("demo", RINA, "A", 0, "Halo")).await;
-    let mut record = SqsMessage::default();
-    record.message_id = Some("id-1".to_owned());
-    record.receipt_handle = Some("receipt".to_owned());
-    record.body = Some(world.world.engines.sqs.peek(QUEUE)[0].body.clone());
-    let mut event = SqsEvent::default();
-    event.records = vec![record];
+    let event = world.first_trigger();
     let now = world.world.clock.now();
     let near = now.plus_ms(10_000);
     let response = world.world.worker.handle(event.clone(), "r1", near).await;
@@ -126,13 +113,7 @@ async fn a_paused_conversation_waits_and_a_pause_during_the_answer_throws_it_awa
 async fn the_sweeper_finds_what_has_no_trigger_and_nothing_else() {
     let world = TestWorld::new(&[bot("demo")]).await;
     world.post(&bubble("demo", RINA, "A", 0, "Halo")).await;
-    let purge = json!({"QueueUrl": world.world.engines.sqs.queue_url(QUEUE)});
-    world
-        .world
-        .engines
-        .sqs
-        .call("PurgeQueue", purge.to_string().as_bytes())
-        .await;
+    world.purge().await;
     world.start();
     let sweep = || async {
         let deadline = world.world.clock.now().plus_ms(50_000);
@@ -155,11 +136,7 @@ async fn a_start_after_a_kill_answers_what_was_claimed() {
     let world = TestWorld::new(&[bot("demo")]).await;
     world.outside.model_does([Model::Hangs]);
     world.post(&bubble("demo", RINA, "A", 0, "Halo")).await;
-    let body = world.world.engines.sqs.peek(QUEUE)[0].body.clone();
-    let mut record = SqsMessage::default();
-    record.body = Some(body);
-    let mut event = SqsEvent::default();
-    event.records = vec![record];
+    let event = world.first_trigger();
     let deadline = world.world.clock.now().plus_ms(180_000);
     // The process dies while the model thinks, and its queue with it.
     let killed = world.world.worker.handle(event, "r1", deadline);
@@ -169,13 +146,7 @@ async fn a_start_after_a_kill_answers_what_was_claimed() {
             .is_err()
     );
     assert!(world.head("demo", RINA).await.claim.is_some());
-    let purge = json!({"QueueUrl": world.world.engines.sqs.queue_url(QUEUE)});
-    world
-        .world
-        .engines
-        .sqs
-        .call("PurgeQueue", purge.to_string().as_bytes())
-        .await;
+    world.purge().await;
 
     assert_eq!(world.world.recover(Workers::Gone).await.unwrap(), 1);
     world.start();

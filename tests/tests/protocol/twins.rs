@@ -65,14 +65,7 @@ async fn one_record_delivered_twice_at_once_is_one_reply() {
         .clone();
     sleep_ms(3_100).await;
     for _ in 0..3 {
-        let send = json!({"QueueUrl": world.world.engines.sqs.queue_url(local::world::QUEUE), "MessageBody": body});
-        let answer = world
-            .world
-            .engines
-            .sqs
-            .call("SendMessage", send.to_string().as_bytes())
-            .await;
-        assert_eq!(answer.status, 200);
+        world.put(local::world::QUEUE, &body).await;
     }
     world.start();
     world.settle().await;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::conversation::ids::hex;
+use crate::conversation::ids::{hex, unhex};
 
 /// Why a webhook is not from whom it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -38,7 +38,9 @@ pub(super) fn verify<T: AsRef<[u8]>>(
     if key.is_empty() {
         return Err(BadSignature::EmptyKey);
     }
-    let signature = unhex(signature.ok_or(BadSignature::Missing)?.trim())?;
+    let signature: [u8; 32] = unhex(signature.ok_or(BadSignature::Missing)?.trim())
+        .and_then(|bytes| bytes.try_into().ok())
+        .ok_or(BadSignature::Malformed)?;
     let fits = texts.into_iter().any(|text| {
         // HMAC takes keys of every length, so this is never an error; if it were, nothing would fit.
         Hmac::<Sha256>::new_from_slice(key.as_bytes()).is_ok_and(|mac| {
@@ -76,25 +78,6 @@ pub(super) fn verify_fields(
         signature,
         [GoEscapes::Since122, GoEscapes::Before122].map(|go| go_json(fields, go)),
     )
-}
-
-fn unhex(text: &str) -> Result<[u8; 32], BadSignature> {
-    let digits: Vec<u8> = text
-        .chars()
-        .map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
-        .collect::<Option<_>>()
-        .ok_or(BadSignature::Malformed)?;
-    let bytes: Vec<u8> = digits
-        .chunks_exact(2)
-        .filter_map(|pair| match pair {
-            [high, low] => Some(high << 4 | low),
-            _ => None,
-        })
-        .collect();
-    if digits.len() != 64 {
-        return Err(BadSignature::Malformed);
-    }
-    bytes.try_into().map_err(|_| BadSignature::Malformed)
 }
 
 /// How Go writes backspace and form feed: a gateway is compiled with one or the other.
