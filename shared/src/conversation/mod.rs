@@ -6,5 +6,6 @@ pub mod decide;
 pub mod head;
 pub mod ids;
 pub mod message;
+mod models;
 pub mod outcome;
 pub mod trigger;

@@ -11,7 +11,12 @@ fn bot(documents: Vec<Document>) -> Bot {
         active: true,
         system_prompt: "Anda menjawab untuk Toko Kue Melati.".to_owned(),
         fallback_text: String::new(),
-        model: None,
+        models: Vec::new(),
+        max_price: None,
+        simple: None,
+        openrouter_key: None,
+        response_cache: false,
+        allow_training: false,
         gateway: Gateway {
             kind: GatewayKind::Wuzapi,
             url: "http://127.0.0.1".to_owned(),
