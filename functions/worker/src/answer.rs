@@ -203,6 +203,8 @@ async fn ask_once(
                 max_tokens,
                 user: &worker.pseudonyms.user(id),
                 session_id: &worker.pseudonyms.conversation(id),
+                max_price: bot.max_price,
+                allow_training: bot.allow_training,
             },
             timeout,
         )
