@@ -3,6 +3,8 @@
 //! A function's `main` makes a [`Reader`], lets each concern read its part, and calls
 //! [`Reader::finish`]. Nothing else in the project reads the environment.
 
+mod models;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -10,6 +12,8 @@ use std::time::Duration;
 
 use crate::conversation::decide::Debounce;
 use crate::llm::{Dialect, LlmSettings};
+
+pub use models::{SecondProvider, default_model, second_provider};
 
 /// Reads settings and collects what is wrong with them.
 pub struct Reader {

@@ -7,6 +7,8 @@ mod client;
 mod error;
 mod evidence;
 mod kinds;
+mod ladder;
+mod simple;
 mod wait;
 mod wording;
 
@@ -23,5 +25,7 @@ pub use answer::{LlmAnswer, Usage};
 pub use classify::classify;
 pub use client::{Ask, Dialect, LlmClient, LlmSettings, OpenRouter, OpenRouterSettings};
 pub use error::{Class, ErrorKind, LlmError, Onward, Weight};
+pub use ladder::{Provider, Rung, ladder};
+pub use simple::is_simple;
 pub use wait::MAX_WAIT;
 pub use wording::TokenNumbers;

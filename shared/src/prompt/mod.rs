@@ -147,7 +147,7 @@ pub fn build(
     limits: &Limits,
     level: Level,
 ) -> Vec<ChatMessage> {
-    let question = joined(burst);
+    let question = question(burst);
     let mut messages = vec![ChatMessage {
         role: Role::System,
         content: system(bot, &question, limits, level),
@@ -211,7 +211,9 @@ fn past(history: &[Message], limits: &Limits, newest: usize) -> Vec<ChatMessage>
         .collect()
 }
 
-fn joined(burst: &[Message]) -> String {
+/// What a burst asks: its bubbles in the conversation's order, one a line, the newest [`BURST_MAX_CHARACTERS`] of them.
+#[must_use]
+pub fn question(burst: &[Message]) -> String {
     let mut bubbles: Vec<&Message> = burst.iter().collect();
     bubbles.sort_by_key(|message| message.order());
     let texts: Vec<&str> = bubbles.iter().map(|m| m.content.text.as_str()).collect();
