@@ -11,10 +11,13 @@ use crate::conversation::bot::{Bot, Document};
 use crate::conversation::message::{Author, Message};
 
 pub mod cut;
+pub mod fit;
 mod inline;
 pub mod rank;
 pub mod reply;
 
+#[cfg(test)]
+mod fit_tests;
 #[cfg(test)]
 mod tests;
 
@@ -147,7 +150,17 @@ pub fn build(
     limits: &Limits,
     level: Level,
 ) -> Vec<ChatMessage> {
-    let question = question(burst);
+    assemble(bot, history, question(burst), limits, level)
+}
+
+/// The same for a question that may have been cut.
+fn assemble(
+    bot: &Bot,
+    history: &[Message],
+    question: String,
+    limits: &Limits,
+    level: Level,
+) -> Vec<ChatMessage> {
     let mut messages = vec![ChatMessage {
         role: Role::System,
         content: system(bot, &question, limits, level),

@@ -3,7 +3,7 @@ use crate::conversation::bot::{DEFAULT_SYSTEM_PROMPT, Gateway, GatewayKind};
 use crate::conversation::ids::{BotId, EpochMs, MessageId};
 use crate::conversation::message::{Content, MessageKind};
 
-fn bot(documents: Vec<Document>) -> Bot {
+pub(super) fn bot(documents: Vec<Document>) -> Bot {
     Bot {
         bot_id: BotId::new("demo").unwrap(),
         owner: "owner".to_owned(),
@@ -28,7 +28,7 @@ fn bot(documents: Vec<Document>) -> Bot {
     }
 }
 
-fn document(kind: &str, title: &str, content: &str) -> Document {
+pub(super) fn document(kind: &str, title: &str, content: &str) -> Document {
     Document {
         title: title.to_owned(),
         kind: kind.to_owned(),
@@ -36,7 +36,7 @@ fn document(kind: &str, title: &str, content: &str) -> Document {
     }
 }
 
-fn message(author: Author, at: i64, text: &str) -> Message {
+pub(super) fn message(author: Author, at: i64, text: &str) -> Message {
     Message {
         mid: MessageId::new(&format!("m{at}")).unwrap(),
         author,
