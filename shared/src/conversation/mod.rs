@@ -8,4 +8,5 @@ pub mod ids;
 pub mod message;
 mod models;
 pub mod outcome;
+pub mod question;
 pub mod trigger;

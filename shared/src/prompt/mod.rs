@@ -13,8 +13,11 @@ use crate::conversation::message::{Author, Message};
 pub mod cut;
 pub mod fit;
 mod inline;
+mod key;
 pub mod rank;
 pub mod reply;
+
+pub use key::cache_key;
 
 #[cfg(test)]
 mod fit_tests;
