@@ -2,6 +2,7 @@
 
 pub mod backoff;
 pub mod bot;
+pub mod brake;
 pub mod decide;
 pub mod head;
 pub mod ids;

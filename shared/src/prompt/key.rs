@@ -99,7 +99,8 @@ mod tests {
 
     #[test]
     fn whatever_the_answer_depends_on_is_another_key() {
-        let changes: [(&str, fn(&mut Bot)); 15] = [
+        type Change = fn(&mut Bot);
+        let changes: [(&str, Change); 15] = [
             ("bot", |bot| bot.bot_id = BotId::new("demo2").unwrap()),
             ("owner", |bot| bot.owner = "someone else".to_owned()),
             ("prompt", |bot| bot.system_prompt.push('.')),
