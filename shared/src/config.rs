@@ -3,13 +3,17 @@
 //! A function's `main` makes a [`Reader`], lets each concern read its part, and calls
 //! [`Reader::finish`]. Nothing else in the project reads the environment.
 
+mod models;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::conversation::decide::Debounce;
-use crate::llm::OpenRouterSettings;
+use crate::llm::{Dialect, LlmSettings};
+
+pub use models::{SecondProvider, default_model, second_provider};
 
 /// Reads settings and collects what is wrong with them.
 pub struct Reader {
@@ -255,8 +259,9 @@ pub const DEFAULT_MODEL: &str = "openai/gpt-4o-mini";
 
 /// `OPENROUTER_API_KEY`, `OPENROUTER_BASE_URL` (OpenRouter's own), `OPENROUTER_HTTP_REFERER` and
 /// `OPENROUTER_X_TITLE`.
-pub fn openrouter(reader: &mut Reader) -> OpenRouterSettings {
-    OpenRouterSettings {
+pub fn openrouter(reader: &mut Reader) -> LlmSettings {
+    LlmSettings {
+        dialect: Dialect::OpenRouter,
         api_key: reader.required("OPENROUTER_API_KEY"),
         base_url: reader.url("OPENROUTER_BASE_URL", Some("https://openrouter.ai/api/v1")),
         http_referer: reader.text("OPENROUTER_HTTP_REFERER", "https://clivy.app"),

@@ -16,7 +16,12 @@ pub fn bot(id: &str) -> Bot {
         active: true,
         system_prompt: format!("Anda melayani {id}."),
         fallback_text: "Maaf Kak, tim kami akan membalas.".to_owned(),
-        model: None,
+        models: Vec::new(),
+        max_price: None,
+        simple: None,
+        openrouter_key: None,
+        response_cache: false,
+        allow_training: false,
         gateway: Gateway {
             kind: GatewayKind::Wuzapi,
             url: GATEWAY_URL.to_owned(),

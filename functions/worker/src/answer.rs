@@ -137,7 +137,11 @@ async fn ask(
     conversation: &Conversation,
 ) -> Result<(String, Outcome), Failure> {
     let worker = job.worker;
-    let model = held.bot.model.as_deref().unwrap_or(&worker.rules.model);
+    let model = held
+        .bot
+        .models
+        .first()
+        .map_or(&worker.rules.model, |model| &model.name);
     let started_at = worker.clock.now();
     let mut level = Level::Full;
     let mut max_tokens = worker.rules.ai_max_tokens;
@@ -199,6 +203,8 @@ async fn ask_once(
                 max_tokens,
                 user: &worker.pseudonyms.user(id),
                 session_id: &worker.pseudonyms.conversation(id),
+                max_price: bot.max_price,
+                allow_training: bot.allow_training,
             },
             timeout,
         )

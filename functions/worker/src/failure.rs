@@ -84,7 +84,7 @@ impl Failure {
                 // Nothing is left that could be reduced.
                 llm::Class::Reduce | llm::Class::Permanent => Class::Permanent,
             },
-            verdict: if error.kind.counts_for_breaker() {
+            verdict: if error.kind.breaker_weight() != llm::Weight::None {
                 Verdict::Fails
             } else {
                 Verdict::Works

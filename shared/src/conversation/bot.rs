@@ -5,6 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::ids::BotId;
+use super::models;
+
+pub use super::models::{MAX_MODELS, MIN_CONTEXT_TOKENS, MaxPrice, ModelEntry, SimpleRule};
 
 /// The default persona, for a bot without a prompt of its own.
 pub const DEFAULT_SYSTEM_PROMPT: &str = "Anda adalah customer service yang ramah dan profesional.";
@@ -13,8 +16,8 @@ pub const DEFAULT_SYSTEM_PROMPT: &str = "Anda adalah customer service yang ramah
 pub const DEFAULT_FALLBACK_TEXT: &str = "Mohon maaf, saat ini kami belum bisa menjawab pesan Anda. \
      Tim kami akan segera membantu. Terima kasih sudah menunggu 🙏";
 
-/// The settings of one WhatsApp number.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The settings of one WhatsApp number. Debug prints no secret (I11).
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bot {
     /// The gateway's instance name.
@@ -34,9 +37,36 @@ pub struct Bot {
     /// The text sent when an answer could not be made; [`DEFAULT_FALLBACK_TEXT`] when empty.
     #[serde(default)]
     pub fallback_text: String,
-    /// The OpenRouter model; the setting `OPENROUTER_MODEL` when absent.
+    /// The models that are asked, one after another until one answers, [`MAX_MODELS`] at most; the setting
+    /// `OPENROUTER_MODEL` when empty. A single `model`, as bots had it before there were ladders, is a ladder of one.
+    #[serde(
+        default,
+        alias = "model",
+        deserialize_with = "models::ladder",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub models: Vec<ModelEntry>,
+    /// What the answers may cost, in US dollars per million tokens; no bound when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub model: Option<String>,
+    pub max_price: Option<MaxPrice>,
+    /// A cheaper model for simple bursts; none when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub simple: Option<SimpleRule>,
+    /// The bot owner's own OpenRouter key, which then pays for the answers; the setting `OPENROUTER_API_KEY` when
+    /// absent or blank.
+    #[serde(
+        default,
+        deserialize_with = "models::secret",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub openrouter_key: Option<String>,
+    /// Whether the same question, asked without a history, may get an answer that was given before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub response_cache: bool,
+    /// Whether providers may be used that keep prompts and train on them, as many free ones do. Customers' messages
+    /// are among those prompts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_training: bool,
     /// How to reach and recognise the gateway.
     pub gateway: Gateway,
     /// What the bot knows.
@@ -106,6 +136,30 @@ pub enum GatewayKind {
     Wuzapi,
 }
 
+impl fmt::Debug for Bot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bot")
+            .field("bot_id", &self.bot_id)
+            .field("owner", &self.owner)
+            .field("name", &self.name)
+            .field("active", &self.active)
+            .field("system_prompt", &self.system_prompt)
+            .field("fallback_text", &self.fallback_text)
+            .field("models", &self.models)
+            .field("max_price", &self.max_price)
+            .field("simple", &self.simple)
+            .field(
+                "openrouter_key",
+                &self.openrouter_key.as_ref().map(|_| "[redacted]"),
+            )
+            .field("response_cache", &self.response_cache)
+            .field("allow_training", &self.allow_training)
+            .field("gateway", &self.gateway)
+            .field("documents", &self.documents)
+            .finish()
+    }
+}
+
 impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gateway")
@@ -118,5 +172,131 @@ impl fmt::Debug for Gateway {
                 &self.secret_path.as_ref().map(|_| "[redacted]"),
             )
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn parsed(extra: &Value) -> Result<Bot, String> {
+        let mut bot =
+            json!({"id": "demo", "owner": "o", "gateway": {"kind": "wuzapi", "token": "t"}});
+        for (name, value) in extra.as_object().unwrap() {
+            bot[name] = value.clone();
+        }
+        serde_json::from_value(bot).map_err(|error| error.to_string())
+    }
+
+    fn named(names: &[&str]) -> Vec<ModelEntry> {
+        names.iter().map(|name| ModelEntry::named(name)).collect()
+    }
+
+    #[test]
+    fn a_bot_that_says_nothing_of_models_asks_the_default_and_shares_nothing() {
+        let bot = parsed(&json!({})).unwrap();
+        assert_eq!(bot.models, []);
+        assert_eq!((bot.max_price, bot.simple.clone()), (None, None));
+        assert_eq!(bot.openrouter_key, None);
+        assert!(!bot.response_cache && !bot.allow_training);
+        let written = serde_json::to_value(&bot).unwrap();
+        for name in [
+            "models",
+            "max_price",
+            "simple",
+            "openrouter_key",
+            "response_cache",
+            "allow_training",
+        ] {
+            assert!(
+                written.get(name).is_none(),
+                "{name}: the version before this one must be able to read it"
+            );
+        }
+    }
+
+    #[test]
+    fn a_bot_is_read_as_it_was_written() {
+        let extra = json!({
+            "models": ["a/b:free", {"name": "c/d", "context_tokens": 4096}],
+            "max_price": {"prompt": 0.15, "completion": 2},
+            "simple": {"model": {"name": "e/f", "context_tokens": 512}},
+            "openrouter_key": " sk-or-v1-own ", "response_cache": true, "allow_training": true});
+        let bot = parsed(&extra).unwrap();
+        assert_eq!(bot.models[0], ModelEntry::named("a/b:free"));
+        assert_eq!(
+            (bot.models[1].name.as_str(), bot.models[1].context_tokens),
+            ("c/d", Some(4_096))
+        );
+        assert_eq!(bot.max_price.unwrap().completion, Some(2.0));
+        assert_eq!(bot.simple.as_ref().unwrap().max_characters, 60);
+        assert_eq!(bot.openrouter_key.as_deref(), Some("sk-or-v1-own"));
+        let written = serde_json::to_string(&bot).unwrap();
+        assert_eq!(serde_json::from_str::<Bot>(&written).unwrap(), bot);
+    }
+
+    #[test]
+    fn the_single_model_of_before_is_a_ladder_of_one() {
+        let bot = parsed(&json!({"model": " a/b "})).unwrap();
+        assert_eq!(bot.models, named(&["a/b"]));
+        for none in [json!(null), json!(" ")] {
+            assert_eq!(parsed(&json!({"model": none})).unwrap().models, []);
+        }
+        let both = parsed(&json!({"model": "a", "models": ["b"]})).unwrap_err();
+        assert!(both.contains("duplicate field `models`"), "{both}");
+    }
+
+    #[test]
+    fn bad_settings_are_refused_with_a_reason() {
+        let eleven: Vec<String> = (0..11).map(|n| format!("m/{n}")).collect();
+        let ten = parsed(&json!({"models": eleven[..10]})).unwrap();
+        assert_eq!(ten.models.len(), MAX_MODELS);
+        for (extra, reason) in [
+            (json!({"models": ["a", " "]}), "a model has no name"),
+            (json!({"models": [{"name": ""}]}), "a model has no name"),
+            (
+                json!({"models": [{"context_tokens": 4096}]}),
+                "missing field `name`",
+            ),
+            (
+                json!({"models": [{"name": "a", "contxt": 1}]}),
+                "unknown field `contxt`",
+            ),
+            (json!({"models": [7]}), "a model's name, or"),
+            (json!({"models": 7}), "a list of models"),
+            (json!({"models": eleven}), "more than 10 models"),
+            (
+                json!({"models": [{"name": "a", "context_tokens": 511}]}),
+                "must be 512 or more",
+            ),
+            (
+                json!({"simple": {"model": "", "max_characters": 5}}),
+                "a model has no name",
+            ),
+            (json!({"simple": {}}), "missing field `model`"),
+            (json!({"max_price": {"prompt": -0.1}}), "0 or more"),
+            (json!({"max_price": {"answer": 1}}), "unknown field"),
+        ] {
+            let error = parsed(&extra).unwrap_err();
+            assert!(error.contains(reason), "{extra}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_blank_key_is_none_and_a_real_one_is_never_printed() {
+        assert_eq!(
+            parsed(&json!({"openrouter_key": " "}))
+                .unwrap()
+                .openrouter_key,
+            None
+        );
+        let bot = parsed(&json!({"openrouter_key": "sk-or-v1-own"})).unwrap();
+        let shown = format!("{bot:?}");
+        assert!(
+            shown.contains("[redacted]") && !shown.contains("sk-or"),
+            "{shown}"
+        );
     }
 }

@@ -2,9 +2,12 @@
 
 pub mod backoff;
 pub mod bot;
+pub mod brake;
 pub mod decide;
 pub mod head;
 pub mod ids;
 pub mod message;
+mod models;
 pub mod outcome;
+pub mod question;
 pub mod trigger;

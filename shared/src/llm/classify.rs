@@ -37,7 +37,16 @@ pub fn classify(status: u16, headers: &HeaderMap, body: &[u8]) -> Result<LlmAnsw
 fn parsed(body: &[u8]) -> Option<Value> {
     serde_json::from_slice(body)
         .ok()
+        .map(unlisted)
         .or_else(|| failed_event(body))
+}
+
+/// Some OpenAI-compatible APIs put their errors into a list of one.
+fn unlisted(root: Value) -> Value {
+    match root {
+        Value::Array(mut items) if items.len() == 1 => items.remove(0),
+        root => root,
+    }
 }
 
 /// The event that ends a stream with an error. A stream without one is no answer either: it was not asked for.

@@ -313,3 +313,54 @@ fn a_success_may_be_a_failure() {
         row("a megabyte", 200, "x".repeat(1 << 20), Unreadable, Retry),
     ]);
 }
+
+/// An error as OpenAI and those who copy its API write it.
+fn openai(code: &str, error_type: &str, message: &str) -> serde_json::Value {
+    json!({"error": {"message": message, "type": error_type, "param": null, "code": code}})
+}
+
+#[test]
+fn the_errors_of_openai_compatible_apis_mean_the_same() {
+    use Class::{Permanent, Reduce, Retry};
+    let long = "This model's maximum context length is 4096 tokens. However, your messages resulted in 5000 tokens.";
+    holds(vec![
+        row("key", 401, openai("invalid_api_key", "invalid_request_error", "Incorrect API key provided: sk-x"), InvalidKey, Permanent),
+        row("key, without a status", 200, openai("invalid_api_key", "invalid_request_error", "x"), InvalidKey, Permanent),
+        row("key, Gemini's list", 400, json!([{"error": {"code": 400, "message": "API key not valid. Please pass a valid API key.", "status": "INVALID_ARGUMENT"}}]), InvalidKey, Permanent),
+        row("quota", 429, openai("insufficient_quota", "insufficient_quota", "You exceeded your current quota"), NoCredits, Permanent),
+        row("quota, under 200", 200, openai("insufficient_quota", "insufficient_quota", "x"), NoCredits, Permanent),
+        row("hard limit", 400, openai("billing_hard_limit_reached", "invalid_request_error", "Billing hard limit has been reached"), NoCredits, Permanent),
+        row("hard limit, 429", 429, openai("billing_hard_limit_reached", "x", "x"), NoCredits, Permanent),
+        row("not active", 429, openai("billing_not_active", "billing_not_active", "Your account is not active"), NoCredits, Permanent),
+        row("balance, DeepSeek", 402, openai("invalid_request_error", "unknown_error", "Insufficient Balance"), NoCredits, Permanent),
+        row("balance, Anthropic", 400, json!({"type": "error", "error": {"type": "invalid_request_error", "message": "Your credit balance is too low"}}), NoCredits, Permanent),
+        row("context", 400, openai("context_length_exceeded", "invalid_request_error", long), ContextTooLong, Reduce),
+        row("context, by its code", 400, openai("context_length_exceeded", "invalid_request_error", "x"), ContextTooLong, Reduce),
+        row("context, vLLM", 400, json!({"object": "error", "message": long, "type": "BadRequestError", "param": null, "code": 400}), ContextTooLong, Reduce),
+        row("context, vLLM's newer form", 400, json!({"error": {"message": long, "type": "BadRequestError", "param": null, "code": 400}}), ContextTooLong, Reduce),
+        row("context, llama.cpp", 400, json!({"error": {"code": 400, "type": "exceed_context_size_error", "n_ctx": 4096,
+            "message": "request (5000 tokens) exceeds the available context size (4096 tokens), try increasing it"}}), ContextTooLong, Reduce),
+        row("context, llama.cpp's older form", 500, json!({"error": {"code": 500, "type": "server_error", "message": "the request exceeds the available context size"}}), ContextTooLong, Reduce),
+        row("context, Mistral", 400, json!({"object": "error", "message": "Prompt contains 40000 tokens and 0 draft tokens, too large for model with 32768 maximum context length", "type": "invalid_request_error", "code": "3051"}), ContextTooLong, Reduce),
+        row("context, TGI", 422, json!({"error": "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4097. Given: 5000 `inputs` tokens and 512 `max_new_tokens`", "error_type": "validation"}), ContextTooLong, Reduce),
+        row("context, Cohere", 400, json!({"message": "too many tokens: total number of tokens in the prompt cannot exceed 4081 - received 5000"}), ContextTooLong, Reduce),
+        row("context, Qwen", 400, openai("invalid_parameter_error", "invalid_request_error", "Range of input length should be [1, 30720]"), ContextTooLong, Reduce),
+        row("context, LM Studio", 400, json!({"error": "The number of tokens to keep from the initial prompt is greater than the context length"}), ContextTooLong, Reduce),
+        row("a minute's tokens, never enough", 429, openai("rate_limit_exceeded", "tokens", "Request too large for gpt-4o on tokens per min (TPM): Limit 30000, Requested 40000."), ContextTooLong, Reduce),
+        row("a minute's tokens, used up", 429, openai("rate_limit_exceeded", "tokens", "Rate limit reached for gpt-4o on tokens per min (TPM): Limit 30000, Used 29000, Requested 4000."), RateLimited, Retry),
+        row("model", 404, openai("model_not_found", "invalid_request_error", "The model `gpt-9` does not exist or you do not have access to it."), ModelUnavailable, Permanent),
+        row("model, barred", 403, openai("model_not_found", "invalid_request_error", "Project does not have access to model `gpt-9`"), ModelUnavailable, Permanent),
+        row("model, under 200", 200, openai("model_not_found", "invalid_request_error", "x"), ModelUnavailable, Permanent),
+        row("model, Ollama", 404, json!({"error": {"message": "model 'x' not found, try pulling it first", "type": "api_error"}}), ModelUnavailable, Permanent),
+        row("model, Mistral", 400, json!({"object": "error", "message": "Invalid model: x", "type": "invalid_model", "code": "1500"}), ModelUnavailable, Permanent),
+        row("country", 403, openai("unsupported_country_region_territory", "request_forbidden", "Country, region, or territory not supported"), Forbidden, Permanent),
+        row("filter, Azure", 400, openai("content_filter", "x", "The response was filtered due to the prompt triggering content management policy."), Moderated, Permanent),
+        row("server", 500, openai("x", "server_error", "The server had an error while processing your request"), ServerError, Retry),
+        row("overloaded", 503, openai("x", "service_unavailable", "The engine is currently overloaded"), Overloaded, Retry),
+        row("overloaded, Anthropic", 529, json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}), Overloaded, Retry),
+        row("field", 400, openai("string_above_max_length", "invalid_request_error", "Invalid 'user': string too long."), BadRequest, Permanent),
+        row("parameter", 400, openai("unsupported_parameter", "invalid_request_error", "Unsupported parameter: 'max_tokens'"), BadRequest, Permanent),
+        row("a list of two", 400, json!([{"error": {"code": 401}}, {}]), BadRequest, Permanent),
+        row("an empty list", 200, json!([]), Unreadable, Retry),
+    ]);
+}

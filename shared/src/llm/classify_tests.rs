@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::classify_table::{CONTEXT_WORDINGS, fails, plain, provider};
 use super::error::ErrorKind::*;
-use super::{TokenNumbers, classify};
+use super::{Onward, TokenNumbers, Weight, classify};
 use crate::conversation::ids::EpochMs;
 
 fn answers(body: &serde_json::Value) -> super::LlmAnswer {
@@ -83,7 +83,8 @@ fn the_wait_the_reset_and_the_numbers_come_with_the_error() {
         long.tokens,
         Some(TokenNumbers {
             maximum: 199_999,
-            requested: 204_548
+            requested: 204_548,
+            prompt: None
         })
     );
     assert_eq!(long.status, Some(502));
@@ -132,28 +133,97 @@ fn an_error_never_quotes_the_answer() {
 }
 
 #[test]
-fn moderation_never_speaks_against_the_provider() {
+fn only_what_speaks_against_provider_or_key_counts_for_the_breaker() {
     for kind in [
         Moderated,
         ContextTooLong,
         BadRequest,
         ModelUnavailable,
         InFlightBudget,
+        BudgetSpent,
         DailyFreeLimit,
         OnlyShorterAffordable,
+        OutputTooShort,
+        Forbidden,
+        Misconfigured,
     ] {
-        assert!(!kind.counts_for_breaker(), "{kind:?}");
+        assert_eq!(kind.breaker_weight(), Weight::None, "{kind:?}");
     }
     for kind in [
         Unreachable,
+        ConnectionBroken,
         TimedOut,
         RateLimited,
+        Overloaded,
+        ProviderDown,
         ServerError,
         EmptyAnswer,
+        Unreadable,
+        InvalidKey,
+    ] {
+        assert_eq!(kind.breaker_weight(), Weight::One, "{kind:?}");
+    }
+    assert_eq!(NoCredits.breaker_weight(), Weight::All);
+}
+
+#[test]
+fn a_failure_says_what_of_the_ladder_is_worth_trying() {
+    assert_eq!(Moderated.onward(), Onward::Stop);
+    for kind in [
+        BadRequest,
+        ModelUnavailable,
+        DailyFreeLimit,
+        ContextTooLong,
+        OutputTooShort,
+        Forbidden,
+    ] {
+        assert_eq!(kind.onward(), Onward::NextModel, "{kind:?}");
+    }
+    for kind in [
+        Unreachable,
+        ConnectionBroken,
+        TimedOut,
+        RateLimited,
+        Overloaded,
+        ProviderDown,
+        ServerError,
+        EmptyAnswer,
+        Unreadable,
         InvalidKey,
         NoCredits,
+        OnlyShorterAffordable,
+        InFlightBudget,
+        BudgetSpent,
+        Misconfigured,
     ] {
-        assert!(kind.counts_for_breaker(), "{kind:?}");
+        assert_eq!(kind.onward(), Onward::NextProvider, "{kind:?}");
+    }
+}
+
+/// Every status a server can send, alone, in the body and against another one, as a number and as a text.
+#[test]
+fn no_code_is_unknown_enough_to_lose_a_turn() {
+    for status in (100..=999).chain([1, 42, 65_535]) {
+        let bodies = [
+            String::new(),
+            plain(status, "x").to_string(),
+            json!({"error": {"code": status.to_string(), "message": "x", "metadata": {"error_type": "solar_flare"}}}).to_string(),
+            json!({"error": {"code": -i64::from(status), "message": null}}).to_string(),
+            json!({"choices": [{"finish_reason": "error", "error": {"code": f64::from(status) + 0.5}}]}).to_string(),
+        ];
+        for body in bodies {
+            for http in [status, 200, 400, 503] {
+                let error = fails(http, &[], &body);
+                // Wait and Reduce each need something in the answer that says so.
+                let something_to_do = match error.class {
+                    super::Class::Retry | super::Class::Permanent => true,
+                    super::Class::Reduce => error.kind == ContextTooLong,
+                    super::Class::Wait => matches!(error.kind, BudgetSpent | InFlightBudget),
+                };
+                assert!(something_to_do, "{http} {body}: {error:?}");
+                assert!(!error.to_string().is_empty());
+            }
+        }
     }
 }
 

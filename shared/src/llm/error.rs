@@ -25,6 +25,29 @@ pub enum Class {
     Permanent,
 }
 
+/// How much a failure speaks against the provider and the key, for their breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Weight {
+    /// Not at all: one customer's text, one model or one setting brought it about, and counting it would silence
+    /// the others.
+    None,
+    /// One of several in a row that open it.
+    One,
+    /// It opens at once: the next call cannot succeed either.
+    All,
+}
+
+/// What of the ladder may still be tried in the same attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Onward {
+    /// Nothing: it would fail everywhere.
+    Stop,
+    /// The next model, at this provider or another one.
+    NextModel,
+    /// The next provider: this one, its key or its budget is the trouble.
+    NextProvider,
+}
+
 /// What went wrong: one variant per row of the table in the design notes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -104,10 +127,9 @@ impl ErrorKind {
         }
     }
 
-    /// Whether it speaks against the provider or the key, so that a breaker may open on it. What only one
-    /// customer's text, one model or one setting brings about never counts: it would silence the others.
+    /// How much it counts for the breaker of its provider and key.
     #[must_use]
-    pub fn counts_for_breaker(self) -> bool {
+    pub fn breaker_weight(self) -> Weight {
         match self {
             Self::Unreachable
             | Self::ConnectionBroken
@@ -118,8 +140,8 @@ impl ErrorKind {
             | Self::ServerError
             | Self::EmptyAnswer
             | Self::Unreadable
-            | Self::InvalidKey
-            | Self::NoCredits => true,
+            | Self::InvalidKey => Weight::One,
+            Self::NoCredits => Weight::All,
             Self::OutputTooShort
             | Self::OnlyShorterAffordable
             | Self::DailyFreeLimit
@@ -130,7 +152,39 @@ impl ErrorKind {
             | Self::ContextTooLong
             | Self::ModelUnavailable
             | Self::BadRequest
-            | Self::Misconfigured => false,
+            | Self::Misconfigured => Weight::None,
+        }
+    }
+
+    /// What of the ladder may still be tried in the same attempt, once nothing is left to reduce.
+    #[must_use]
+    pub fn onward(self) -> Onward {
+        match self {
+            // The text is the trouble; another model's filter is no way around the first one's.
+            Self::Moderated => Onward::Stop,
+            Self::BadRequest
+            | Self::ModelUnavailable
+            | Self::DailyFreeLimit
+            | Self::ContextTooLong
+            // Reasoning used the answer's tokens up; another model may think less.
+            | Self::OutputTooShort
+            // Keys may be barred from single models.
+            | Self::Forbidden => Onward::NextModel,
+            Self::Unreachable
+            | Self::ConnectionBroken
+            | Self::TimedOut
+            | Self::RateLimited
+            | Self::Overloaded
+            | Self::ProviderDown
+            | Self::ServerError
+            | Self::EmptyAnswer
+            | Self::Unreadable
+            | Self::InvalidKey
+            | Self::NoCredits
+            | Self::OnlyShorterAffordable
+            | Self::InFlightBudget
+            | Self::BudgetSpent
+            | Self::Misconfigured => Onward::NextProvider,
         }
     }
 

@@ -80,8 +80,14 @@ fn meaning(word: &str) -> Option<Meaning> {
 fn foreign_meaning(word: &str) -> Option<Meaning> {
     Some(match word {
         "invalid_api_key" | "authentication_error" => Meaning::Status(401),
-        "insufficient_quota" | "insufficient_credits" | "billing_error" => Meaning::Status(402),
-        "model_not_found" | "not_found_error" => Meaning::Status(404),
+        "insufficient_quota"
+        | "insufficient_credits"
+        | "insufficient_balance"
+        | "billing_error"
+        | "billing_hard_limit_reached"
+        | "billing_not_active" => Meaning::Status(402),
+        "model_not_found" | "not_found_error" | "invalid_model" => Meaning::Status(404),
+        "exceed_context_size_error" => Meaning::Kind(ErrorKind::ContextTooLong),
         "rate_limit_error" | "rate_limited" => Meaning::Status(429),
         "server_error" | "internal_server_error" | "api_error" => Meaning::Status(500),
         "overloaded_error" | "overloaded" => Meaning::Status(503),
@@ -176,7 +182,19 @@ fn forbidden(evidence: &Evidence) -> ErrorKind {
     ]) {
         return ErrorKind::BudgetSpent;
     }
+    if means_status(evidence, 404) {
+        return ErrorKind::ModelUnavailable;
+    }
     wrapped(evidence).unwrap_or(ErrorKind::Forbidden)
+}
+
+/// Whether a word beside the status says what this other status means.
+fn means_status(evidence: &Evidence, status: u16) -> bool {
+    let mut meanings = evidence
+        .words
+        .iter()
+        .filter_map(|word| foreign_meaning(word));
+    meanings.any(|meaning| matches!(meaning, Meaning::Status(meant) if meant == status))
 }
 
 fn limited(evidence: &Evidence) -> ErrorKind {
@@ -184,25 +202,26 @@ fn limited(evidence: &Evidence) -> ErrorKind {
         || evidence.is_limited_by(|source| source.contains("free_tier_daily"));
     if daily {
         ErrorKind::DailyFreeLimit
-    } else if evidence
-        .words
-        .iter()
-        .any(|word| word == "insufficient_quota")
-    {
+    } else if means_status(evidence, 402) {
         ErrorKind::NoCredits
+    } else if evidence.text.contains("request too large") {
+        // More than a whole minute's tokens: waiting does not help.
+        ErrorKind::ContextTooLong
     } else {
         ErrorKind::RateLimited
     }
 }
 
 fn refused(evidence: &Evidence) -> ErrorKind {
-    let unavailable = ["not a valid model", "no endpoints found"]
-        .iter()
-        .any(|words| evidence.text.contains(words));
+    let says_any = |words: &[&str]| words.iter().any(|words| evidence.text.contains(words));
     if evidence.flagged {
         ErrorKind::Moderated
-    } else if unavailable {
+    } else if says_any(&["not a valid model", "no endpoints found", "model not found"]) {
         ErrorKind::ModelUnavailable
+    } else if says_any(&["api key not valid", "invalid api key", "incorrect api key"]) {
+        ErrorKind::InvalidKey
+    } else if says_any(&["credit balance is too low", "insufficient balance"]) {
+        ErrorKind::NoCredits
     } else {
         ErrorKind::BadRequest
     }

@@ -1,12 +1,14 @@
-//! The language model: OpenRouter's wire, and what its failures mean.
+//! The language model: the wire of OpenRouter and of OpenAI-compatible APIs, and what their failures mean.
 
 mod account;
 mod answer;
 mod classify;
+mod client;
 mod error;
 mod evidence;
 mod kinds;
-mod openrouter;
+mod ladder;
+mod simple;
 mod wait;
 mod wording;
 
@@ -16,12 +18,14 @@ mod classify_table;
 #[cfg(test)]
 mod classify_tests;
 #[cfg(test)]
-mod openrouter_tests;
+mod client_tests;
 
 pub use account::{Credits, KeyInfo};
 pub use answer::{LlmAnswer, Usage};
 pub use classify::classify;
-pub use error::{Class, ErrorKind, LlmError};
-pub use openrouter::{Ask, OpenRouter, OpenRouterSettings};
+pub use client::{Ask, Dialect, LlmClient, LlmSettings, OpenRouter, OpenRouterSettings};
+pub use error::{Class, ErrorKind, LlmError, Onward, Weight};
+pub use ladder::{Provider, Rung, ladder};
+pub use simple::is_simple;
 pub use wait::MAX_WAIT;
 pub use wording::TokenNumbers;

@@ -23,6 +23,12 @@ const CONTEXT: &[&str] = &[
     "exceeded model token limit",
     "exceeds the model's token limit",
     "longer than the maximum model length",
+    // OpenAI-compatible servers other than OpenRouter.
+    "available context size",
+    "greater than the context length",
+    "tokens in the prompt cannot exceed",
+    "tokens + `max_new_tokens` must be",
+    "range of input length should be",
 ];
 
 /// Sentences in which something else is too long, or a budget is: another prompt does not help.
@@ -81,6 +87,9 @@ pub struct TokenNumbers {
     pub maximum: u64,
     /// What the request came to, in tokens, counted the same way.
     pub requested: u64,
+    /// What of it was the prompt, where the text tells it apart from the answer's `max_tokens`. Without it,
+    /// `requested` may be both together or the prompt alone.
+    pub prompt: Option<u64>,
 }
 
 /// What stands before the number that the model takes.
@@ -93,10 +102,17 @@ const BEFORE_MAXIMUM: &[&str] = &[
     "model token limit:",
     "context window of",
     "context limit of",
+    "configured limit of",
+    "available context size (",
+    "too large for model with",
+    "prompt cannot exceed",
+    "`max_new_tokens` must be <=",
+    ": limit",
 ];
 /// What stands before the number that was sent.
 const BEFORE_REQUESTED: &[&str] = &[
     "you requested about",
+    "you requested a total of",
     "you requested",
     "resulted in",
     "request contains",
@@ -105,13 +121,36 @@ const BEFORE_REQUESTED: &[&str] = &[
     "requested:",
     "(length",
     "your prompt has",
+    "request (",
+    "- received",
+    "given:",
+    ", requested",
+];
+/// What stands behind the number of the prompt's own tokens.
+const AFTER_PROMPT: &[&str] = &[
+    " in the messages",
+    " in your messages",
+    " in the prompt",
+    " in your prompt",
+    " of text input",
+    " tokens from the input messages",
 ];
 
-/// Both numbers, where the text holds both and they make sense. `text` is lower case.
+/// The numbers, where the text holds the two that matter and they make sense. `text` is lower case.
 pub(super) fn token_numbers(text: &str) -> Option<TokenNumbers> {
     let named = after_any(text, BEFORE_MAXIMUM).zip(after_any(text, BEFORE_REQUESTED));
-    let (maximum, requested) = named.or_else(|| compared(text))?;
-    (maximum > 0 && requested > maximum).then_some(TokenNumbers { maximum, requested })
+    let named = named.map(|(maximum, requested)| TokenNumbers {
+        maximum,
+        requested,
+        prompt: before_any(text, AFTER_PROMPT),
+    });
+    let found = named.or_else(|| compared(text))?;
+    (found.maximum > 0 && found.requested > found.maximum).then_some(TokenNumbers {
+        prompt: found
+            .prompt
+            .filter(|prompt| (1..=found.requested).contains(prompt)),
+        ..found
+    })
 }
 
 fn after_any(text: &str, words: &[&str]) -> Option<u64> {
@@ -122,14 +161,28 @@ fn after_any(text: &str, words: &[&str]) -> Option<u64> {
     })
 }
 
-/// `204548 tokens > 199999 maximum`, `199000 + 8000 > 200000`.
-fn compared(text: &str) -> Option<(u64, u64)> {
+fn before_any(text: &str, words: &[&str]) -> Option<u64> {
+    words.iter().find_map(|words| {
+        let (before, _) = text.split_once(words)?;
+        // Directly before them, or it is not theirs.
+        let digits = before
+            .chars()
+            .rev()
+            .take_while(|c| c.is_ascii_digit() || *c == ',');
+        let number: String = digits.collect::<Vec<_>>().into_iter().rev().collect();
+        numbers(&number).next()
+    })
+}
+
+/// `204548 tokens > 199999 maximum`, `199000 + 8000 > 200000`: of a sum, the prompt comes first.
+fn compared(text: &str) -> Option<TokenNumbers> {
     let (left, right) = text.split_once(" > ")?;
     let sum = left.rsplit([':', ';']).next()?;
-    Some((
-        numbers(right).next()?,
-        numbers(sum).fold(0, u64::saturating_add),
-    ))
+    Some(TokenNumbers {
+        maximum: numbers(right).next()?,
+        requested: numbers(sum).fold(0, u64::saturating_add),
+        prompt: numbers(sum).next().filter(|_| sum.contains('+')),
+    })
 }
 
 /// The whole numbers of a text, `4,096` as one.
@@ -193,6 +246,59 @@ mod tests {
         ];
         for (text, numbers) in cases {
             assert_eq!(both(text), Some(numbers), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_numbers_of_other_servers_are_found_too() {
+        let cases = [
+            (
+                "request (5000 tokens) exceeds the available context size (4096 tokens), try increasing it",
+                (4_096, 5_000),
+            ),
+            (
+                "Prompt contains 40000 tokens and 0 draft tokens, too large for model with 32768 maximum context length",
+                (32_768, 40_000),
+            ),
+            (
+                "too many tokens: total number of tokens in the prompt cannot exceed 4081 - received 5000",
+                (4_081, 5_000),
+            ),
+            (
+                "`inputs` tokens + `max_new_tokens` must be <= 4097. Given: 5000 `inputs` tokens and 512 `max_new_tokens`",
+                (4_097, 5_000),
+            ),
+            (
+                "Request too large for gpt-4o on tokens per min (TPM): Limit 30000, Requested 40000.",
+                (30_000, 40_000),
+            ),
+            (
+                "Input tokens exceed the configured limit of 272000 tokens. Your messages resulted in 306000 tokens.",
+                (272_000, 306_000),
+            ),
+        ];
+        for (text, numbers) in cases {
+            assert_eq!(both(text), Some(numbers), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_prompts_own_tokens_are_told_apart_where_the_text_does() {
+        let prompt = |text: &str| token_numbers(&text.to_lowercase()).unwrap().prompt;
+        for text in [
+            "maximum context length is 4096 tokens. However, you requested 4104 tokens (3104 in the messages, 1000 in the completion).",
+            "maximum context length is 4,096 tokens. However, you requested about 4,104 tokens (3,104 of text input, 1,000 in the output).",
+            "exceeds the model's maximum context length of 4096 tokens. You requested a total of 4104 tokens: 3104 tokens from the input messages and 1000 tokens for the completion.",
+            "input length and `max_tokens` exceed context limit: 3104 + 1000 > 4096",
+        ] {
+            assert_eq!(prompt(text), Some(3_104), "{text}");
+        }
+        for text in [
+            "prompt is too long: 204548 tokens > 199999 maximum",
+            "maximum context length is 4096 tokens. However, you requested 5000 tokens in the messages",
+            "maximum context length is 4096 tokens. However, you requested 5000 tokens (9999 in the messages)",
+        ] {
+            assert_eq!(prompt(text), None, "{text}");
         }
     }
 

@@ -11,10 +11,16 @@ use crate::conversation::bot::{Bot, Document};
 use crate::conversation::message::{Author, Message};
 
 pub mod cut;
+pub mod fit;
 mod inline;
+mod key;
 pub mod rank;
 pub mod reply;
 
+pub use key::cache_key;
+
+#[cfg(test)]
+mod fit_tests;
 #[cfg(test)]
 mod tests;
 
@@ -147,7 +153,17 @@ pub fn build(
     limits: &Limits,
     level: Level,
 ) -> Vec<ChatMessage> {
-    let question = joined(burst);
+    assemble(bot, history, question(burst), limits, level)
+}
+
+/// The same for a question that may have been cut.
+fn assemble(
+    bot: &Bot,
+    history: &[Message],
+    question: String,
+    limits: &Limits,
+    level: Level,
+) -> Vec<ChatMessage> {
     let mut messages = vec![ChatMessage {
         role: Role::System,
         content: system(bot, &question, limits, level),
@@ -211,7 +227,9 @@ fn past(history: &[Message], limits: &Limits, newest: usize) -> Vec<ChatMessage>
         .collect()
 }
 
-fn joined(burst: &[Message]) -> String {
+/// What a burst asks: its bubbles in the conversation's order, one a line, the newest [`BURST_MAX_CHARACTERS`] of them.
+#[must_use]
+pub fn question(burst: &[Message]) -> String {
     let mut bubbles: Vec<&Message> = burst.iter().collect();
     bubbles.sort_by_key(|message| message.order());
     let texts: Vec<&str> = bubbles.iter().map(|m| m.content.text.as_str()).collect();

@@ -3,7 +3,7 @@ use crate::conversation::bot::{DEFAULT_SYSTEM_PROMPT, Gateway, GatewayKind};
 use crate::conversation::ids::{BotId, EpochMs, MessageId};
 use crate::conversation::message::{Content, MessageKind};
 
-fn bot(documents: Vec<Document>) -> Bot {
+pub(super) fn bot(documents: Vec<Document>) -> Bot {
     Bot {
         bot_id: BotId::new("demo").unwrap(),
         owner: "owner".to_owned(),
@@ -11,7 +11,12 @@ fn bot(documents: Vec<Document>) -> Bot {
         active: true,
         system_prompt: "Anda menjawab untuk Toko Kue Melati.".to_owned(),
         fallback_text: String::new(),
-        model: None,
+        models: Vec::new(),
+        max_price: None,
+        simple: None,
+        openrouter_key: None,
+        response_cache: false,
+        allow_training: false,
         gateway: Gateway {
             kind: GatewayKind::Wuzapi,
             url: "http://127.0.0.1".to_owned(),
@@ -23,7 +28,7 @@ fn bot(documents: Vec<Document>) -> Bot {
     }
 }
 
-fn document(kind: &str, title: &str, content: &str) -> Document {
+pub(super) fn document(kind: &str, title: &str, content: &str) -> Document {
     Document {
         title: title.to_owned(),
         kind: kind.to_owned(),
@@ -31,7 +36,7 @@ fn document(kind: &str, title: &str, content: &str) -> Document {
     }
 }
 
-fn message(author: Author, at: i64, text: &str) -> Message {
+pub(super) fn message(author: Author, at: i64, text: &str) -> Message {
     Message {
         mid: MessageId::new(&format!("m{at}")).unwrap(),
         author,

@@ -89,7 +89,7 @@ impl Table {
     /// has are removed.
     ///
     /// # Errors
-    /// More than [`MAX_DOCUMENTS`] documents, or the table cannot be reached.
+    /// More than [`MAX_DOCUMENTS`] documents, settings that could not be read back, or the table cannot be reached.
     pub async fn put_bot(&self, bot: &Bot, now: EpochMs) -> Result<(), TableError> {
         const OPERATION: &str = "put_bot";
         if bot.documents.len() > MAX_DOCUMENTS {
@@ -102,7 +102,7 @@ impl Table {
             documents: Vec::new(),
             ..bot.clone()
         };
-        let mut items = vec![json_item(&pk, keys::BOT_SETTINGS, &settings)?];
+        let mut items = vec![settings_item(&pk, &settings)?];
         for (index, document) in bot.documents.iter().enumerate() {
             documents.push(json_item(&pk, &keys::document(index), document)?);
         }
@@ -158,6 +158,14 @@ fn gone(before: &Bot, after: &Bot) -> Vec<Item> {
         ));
     }
     gone
+}
+
+/// The item of a bot's settings. What reading would refuse is not written: it would silence the bot.
+fn settings_item(pk: &str, settings: &Bot) -> Result<Item, TableError> {
+    let unusable = |_| TableError::malformed("put_bot", "settings");
+    let json = serde_json::to_string(settings).map_err(unusable)?;
+    serde_json::from_str::<Bot>(&json).map_err(unusable)?;
+    json_item(pk, keys::BOT_SETTINGS, settings)
 }
 
 fn json_item(pk: &str, sk: &str, value: &impl serde::Serialize) -> Result<Item, TableError> {

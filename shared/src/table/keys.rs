@@ -16,6 +16,8 @@ pub const BOT_SETTINGS: &str = "CFG";
 pub const DOCUMENT_PREFIX: &str = "DOC#";
 /// The sort key of a breaker's state.
 pub const BREAKER: &str = "STATE";
+/// The sort key of an answer in the response cache.
+pub const CACHED: &str = "V";
 /// The sort key of a token's bot.
 pub const TOKEN_BOT: &str = "BOT";
 /// Partitions of the index of owed answers.
@@ -89,6 +91,12 @@ pub fn token(token: &str) -> String {
 #[must_use]
 pub fn breaker(provider: &str) -> String {
     format!("X#{provider}")
+}
+
+/// An answer in the response cache; `key` is a [`crate::prompt::cache_key`], and says nothing about the question.
+#[must_use]
+pub fn cached(key: &str) -> String {
+    format!("K#{key}")
 }
 
 /// The part of the index of owed answers that a conversation is in.

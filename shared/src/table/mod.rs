@@ -3,6 +3,7 @@
 
 mod bot;
 mod breaker;
+mod cache;
 mod claim;
 mod commit;
 mod draft;
@@ -27,6 +28,7 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason};
 
 pub use breaker::Probe;
+pub use cache::{CACHED_FOR_MS, Cached};
 pub use claim::{ClaimRequest, Claimed};
 pub use commit::{Commit, Committed};
 pub use draft::Drafted;

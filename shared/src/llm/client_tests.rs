@@ -10,6 +10,7 @@ use http::{Method, Request, Response};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::conversation::bot::MaxPrice;
 use crate::http::{Http, HttpError};
 use crate::prompt::{ChatMessage, Role};
 
@@ -60,8 +61,9 @@ impl Http for Scripted {
     }
 }
 
-fn settings(base_url: &str) -> OpenRouterSettings {
-    OpenRouterSettings {
+fn settings(base_url: &str) -> LlmSettings {
+    LlmSettings {
+        dialect: Dialect::OpenRouter,
         base_url: base_url.to_owned(),
         api_key: KEY.to_owned(),
         http_referer: "https://clivy.example".to_owned(),
@@ -69,15 +71,23 @@ fn settings(base_url: &str) -> OpenRouterSettings {
     }
 }
 
-fn client(http: &Arc<Scripted>) -> OpenRouter {
-    OpenRouter::new(http.clone(), settings("http://127.0.0.1:9/api/v1"))
+fn client(http: &Arc<Scripted>) -> LlmClient {
+    LlmClient::new(http.clone(), settings("http://127.0.0.1:9/api/v1"))
 }
 
 fn answer() -> Value {
     json!({"model": "m/b", "choices": [{"message": {"content": "Halo"}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 5}})
 }
 
-async fn ask(client: &OpenRouter) -> Result<LlmAnswer, LlmError> {
+async fn ask(client: &LlmClient) -> Result<LlmAnswer, LlmError> {
+    ask_with(client, None, false).await
+}
+
+async fn ask_with(
+    client: &LlmClient,
+    max_price: Option<MaxPrice>,
+    allow_training: bool,
+) -> Result<LlmAnswer, LlmError> {
     let messages = [
         ChatMessage {
             role: Role::System,
@@ -94,6 +104,8 @@ async fn ask(client: &OpenRouter) -> Result<LlmAnswer, LlmError> {
         max_tokens: 700,
         user: "u1",
         session_id: "s1",
+        max_price,
+        allow_training,
     };
     client.ask(&ask, Duration::from_millis(2_500)).await
 }
@@ -133,10 +145,81 @@ async fn a_question_is_sent_with_these_fields_and_headers_and_no_others() {
     assert_eq!(body, expected);
 }
 
+async fn provider_sent(max_price: Option<MaxPrice>, allow_training: bool) -> Value {
+    let http = Scripted::answering(200, &answer());
+    ask_with(&client(&http), max_price, allow_training)
+        .await
+        .unwrap();
+    let body: Value = serde_json::from_slice(http.only_request().0.body()).unwrap();
+    body["provider"].clone()
+}
+
+#[tokio::test]
+async fn the_bots_price_and_its_leave_to_train_are_told_to_openrouter() {
+    let price = |prompt, completion| Some(MaxPrice { prompt, completion });
+    assert_eq!(
+        provider_sent(price(Some(0.15), Some(2.0)), true).await,
+        json!({"data_collection": "allow", "max_price": {"prompt": 0.15, "completion": 2.0}})
+    );
+    assert_eq!(
+        provider_sent(price(None, Some(0.0)), false).await,
+        json!({"data_collection": "deny", "max_price": {"completion": 0.0}})
+    );
+    assert_eq!(
+        provider_sent(price(None, None), false).await,
+        json!({"data_collection": "deny"}),
+        "no bound is not sent as an empty one"
+    );
+}
+
+#[tokio::test]
+async fn an_openai_compatible_api_gets_what_all_of_them_take_and_nothing_else() {
+    let http = Scripted::answering(200, &answer());
+    let openai = LlmSettings {
+        dialect: Dialect::OpenAi,
+        ..settings("http://127.0.0.1:9/v1")
+    };
+    let price = MaxPrice {
+        prompt: Some(1.0),
+        completion: None,
+    };
+    let client = LlmClient::new(http.clone(), openai);
+    ask_with(&client, Some(price), true).await.unwrap();
+    let (request, _) = http.only_request();
+    let expected = BTreeMap::from([
+        ("authorization", "Bearer sk-or-v1-0123456789"),
+        ("content-type", "application/json"),
+    ]);
+    assert_eq!(headers(&request), expected);
+    let body: Value = serde_json::from_slice(request.body()).unwrap();
+    let expected = json!({
+        "model": "m/a",
+        "messages": [{"role": "system", "content": "Anda ramah."}, {"role": "user", "content": "Halo \"kak\"\n😊"}],
+        "max_tokens": 700,
+        "user": "u1",
+    });
+    assert_eq!(body, expected);
+}
+
+#[tokio::test]
+async fn a_bot_owners_own_key_pays_and_the_first_one_stays_what_it_was() {
+    let http = Scripted::answering(200, &answer());
+    let client = client(&http);
+    ask(&client.with_key(" sk-or-v1-own ")).await.unwrap();
+    let (request, _) = http.only_request();
+    assert_eq!(request.headers()["authorization"], "Bearer sk-or-v1-own");
+    assert_eq!(request.uri(), "http://127.0.0.1:9/api/v1/chat/completions");
+    ask(&client).await.unwrap();
+    assert_eq!(
+        http.only_request().0.headers()["authorization"],
+        format!("Bearer {KEY}")
+    );
+}
+
 #[tokio::test]
 async fn the_base_url_may_end_with_a_slash() {
     let http = Scripted::answering(200, &answer());
-    let client = OpenRouter::new(http.clone(), settings("http://127.0.0.1:9/v1//"));
+    let client = LlmClient::new(http.clone(), settings("http://127.0.0.1:9/v1//"));
     ask(&client).await.unwrap();
     assert_eq!(
         http.only_request().0.uri(),
@@ -147,12 +230,12 @@ async fn the_base_url_may_end_with_a_slash() {
 #[tokio::test]
 async fn an_application_without_a_name_sends_none() {
     let http = Scripted::answering(200, &answer());
-    let nameless = OpenRouterSettings {
+    let nameless = LlmSettings {
         http_referer: String::new(),
         x_title: "Toko\nKue".to_owned(),
         ..settings("http://127.0.0.1:9")
     };
-    ask(&OpenRouter::new(http.clone(), nameless)).await.unwrap();
+    ask(&LlmClient::new(http.clone(), nameless)).await.unwrap();
     let (request, _) = http.only_request();
     assert!(!request.headers().contains_key("http-referer"));
     assert!(
@@ -199,12 +282,12 @@ async fn no_answer_at_all_is_tried_again() {
 async fn a_malformed_setting_is_an_error_and_sends_nothing() {
     let http = Scripted::answering(200, &answer());
     let bad_url = settings("http://[nowhere");
-    let bad_key = OpenRouterSettings {
+    let bad_key = LlmSettings {
         api_key: "sk\nor".to_owned(),
         ..settings("http://127.0.0.1:9")
     };
     for settings in [bad_url, bad_key] {
-        let error = ask(&OpenRouter::new(http.clone(), settings))
+        let error = ask(&LlmClient::new(http.clone(), settings))
             .await
             .unwrap_err();
         assert_eq!(error.kind, ErrorKind::Misconfigured);

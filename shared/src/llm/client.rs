@@ -1,4 +1,5 @@
-//! OpenRouter over HTTP: `POST {base}/chat/completions`, `GET {base}/key`, `GET {base}/credits`.
+//! A chat completion API over HTTP: `POST {base}/chat/completions`, and of OpenRouter also `GET {base}/key` and
+//! `GET {base}/credits`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,25 +15,38 @@ use super::account::{self, Credits, KeyInfo};
 use super::answer::LlmAnswer;
 use super::classify::classify;
 use super::error::{ErrorKind, LlmError};
+use crate::conversation::bot::MaxPrice;
 use crate::http::Http;
 use crate::prompt::ChatMessage;
 
-/// Where OpenRouter is and how we introduce ourselves. Debug prints no key (I11).
+/// Which fields and headers an API takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// OpenRouter's: who asks, which providers may answer, and what they may cost.
+    OpenRouter,
+    /// What every OpenAI-compatible API takes, and nothing else: some refuse fields they do not know.
+    OpenAi,
+}
+
+/// Where the API is and how we introduce ourselves. Debug prints no key (I11).
 #[derive(Clone)]
-pub struct OpenRouterSettings {
-    /// The base address, `https://openrouter.ai/api/v1` for the real one; a trailing slash does not matter.
+pub struct LlmSettings {
+    /// What the API takes.
+    pub dialect: Dialect,
+    /// The base address, `https://openrouter.ai/api/v1` for OpenRouter's; a trailing slash does not matter.
     pub base_url: String,
     /// The API key.
     pub api_key: String,
-    /// `HTTP-Referer`: whose application this is; not sent when empty or not fit for a header.
+    /// `HTTP-Referer`: whose application this is; sent to OpenRouter only, and not when empty or not fit for a header.
     pub http_referer: String,
-    /// `X-Title`: the application's name; not sent when empty or not fit for a header.
+    /// `X-Title`: the application's name; sent like `http_referer`.
     pub x_title: String,
 }
 
-impl fmt::Debug for OpenRouterSettings {
+impl fmt::Debug for LlmSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OpenRouterSettings")
+        f.debug_struct("LlmSettings")
+            .field("dialect", &self.dialect)
             .field("base_url", &self.base_url)
             .field("api_key", &"[redacted]")
             .field("http_referer", &self.http_referer)
@@ -41,16 +55,21 @@ impl fmt::Debug for OpenRouterSettings {
     }
 }
 
-/// A client of one OpenRouter account.
+/// A client of one account.
 #[derive(Clone)]
-pub struct OpenRouter {
+pub struct LlmClient {
     http: Arc<dyn Http>,
-    settings: OpenRouterSettings,
+    settings: LlmSettings,
 }
 
-impl fmt::Debug for OpenRouter {
+/// What [`LlmClient`] is called where only OpenRouter is meant, the balance for one.
+pub type OpenRouter = LlmClient;
+/// What [`LlmSettings`] are called where only OpenRouter is meant.
+pub type OpenRouterSettings = LlmSettings;
+
+impl fmt::Debug for LlmClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OpenRouter")
+        f.debug_struct("LlmClient")
             .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
@@ -59,7 +78,7 @@ impl fmt::Debug for OpenRouter {
 /// One question to a model.
 #[derive(Clone, Copy, Debug)]
 pub struct Ask<'a> {
-    /// The model's name at OpenRouter.
+    /// The model's name at the provider.
     pub model: &'a str,
     /// The prompt.
     pub messages: &'a [ChatMessage],
@@ -70,6 +89,10 @@ pub struct Ask<'a> {
     pub user: &'a str,
     /// A keyed hash of the conversation: its turns go to one provider, whose prompt cache then holds.
     pub session_id: &'a str,
+    /// What the answer may cost; only OpenRouter can be told.
+    pub max_price: Option<MaxPrice>,
+    /// Whether providers may be used that keep and train on prompts; only OpenRouter can be told.
+    pub allow_training: bool,
 }
 
 #[derive(Serialize)]
@@ -78,20 +101,61 @@ struct Body<'a> {
     messages: &'a [ChatMessage],
     max_tokens: u32,
     user: &'a str,
+    #[serde(flatten)]
+    routing: Option<Routing<'a>>,
+}
+
+/// What OpenRouter takes besides.
+#[derive(Serialize)]
+struct Routing<'a> {
     session_id: &'a str,
-    provider: Provider,
+    provider: Preferences,
 }
 
 #[derive(Serialize)]
-struct Provider {
+struct Preferences {
     data_collection: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_price: Option<MaxPrice>,
 }
 
-impl OpenRouter {
+impl<'a> Body<'a> {
+    fn of(ask: &Ask<'a>, dialect: Dialect) -> Self {
+        let routing = || Routing {
+            session_id: ask.session_id,
+            provider: Preferences {
+                // Free providers may train on prompts, and these are other people's messages.
+                data_collection: if ask.allow_training { "allow" } else { "deny" },
+                max_price: ask.max_price.filter(|price| *price != MaxPrice::default()),
+            },
+        };
+        Self {
+            model: ask.model,
+            messages: ask.messages,
+            max_tokens: ask.max_tokens,
+            user: ask.user,
+            routing: (dialect == Dialect::OpenRouter).then(routing),
+        }
+    }
+}
+
+impl LlmClient {
     /// A client that sends through `http`.
     #[must_use]
-    pub fn new(http: Arc<dyn Http>, settings: OpenRouterSettings) -> Self {
+    pub fn new(http: Arc<dyn Http>, settings: LlmSettings) -> Self {
         Self { http, settings }
+    }
+
+    /// The same client on another account: a bot owner's own key.
+    #[must_use]
+    pub fn with_key(&self, api_key: &str) -> Self {
+        Self {
+            http: Arc::clone(&self.http),
+            settings: LlmSettings {
+                api_key: api_key.to_owned(),
+                ..self.settings.clone()
+            },
+        }
     }
 
     /// Asks a model, once. Not streamed: OpenRouter then fails over between providers by itself.
@@ -99,17 +163,7 @@ impl OpenRouter {
     /// # Errors
     /// Whatever is not a text to send, no answer within `timeout` included; see [`ErrorKind`].
     pub async fn ask(&self, ask: &Ask<'_>, timeout: Duration) -> Result<LlmAnswer, LlmError> {
-        let body = Body {
-            model: ask.model,
-            messages: ask.messages,
-            max_tokens: ask.max_tokens,
-            user: ask.user,
-            session_id: ask.session_id,
-            // Free providers may train on prompts, and these are other people's messages.
-            provider: Provider {
-                data_collection: "deny",
-            },
-        };
+        let body = Body::of(ask, self.settings.dialect);
         let body = serde_json::to_vec(&body).map_err(|_| LlmError::of(ErrorKind::Misconfigured))?;
         let request = self.request(&Method::POST, "chat/completions", body.into())?;
         let response = self.http.send(request, timeout).await?;
@@ -120,18 +174,18 @@ impl OpenRouter {
         )
     }
 
-    /// The limits of the API key and what it has used.
+    /// The limits of the API key and what it has used. OpenRouter's own.
     ///
     /// # Errors
-    /// As [`OpenRouter::ask`].
+    /// As [`LlmClient::ask`].
     pub async fn key(&self, timeout: Duration) -> Result<KeyInfo, LlmError> {
         self.get("key", timeout).await
     }
 
-    /// The account's balance. Needs a *management* key as `api_key`; with any other it is 403.
+    /// The account's balance. OpenRouter's own, and needs a *management* key as `api_key`; with any other it is 403.
     ///
     /// # Errors
-    /// As [`OpenRouter::ask`]; [`ErrorKind::Forbidden`] without a management key.
+    /// As [`LlmClient::ask`]; [`ErrorKind::Forbidden`] without a management key.
     pub async fn credits(&self, timeout: Duration) -> Result<Credits, LlmError> {
         self.get("credits", timeout).await
     }
@@ -176,6 +230,9 @@ impl OpenRouter {
             HeaderValue::from_str(&format!("Bearer {}", settings.api_key.trim())).ok()?;
         bearer.set_sensitive(true);
         let mut headers = HeaderMap::from_iter([(AUTHORIZATION, bearer)]);
+        if settings.dialect == Dialect::OpenAi {
+            return Some(headers);
+        }
         for (name, value) in [
             ("http-referer", &settings.http_referer),
             ("x-title", &settings.x_title),
