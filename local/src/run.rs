@@ -72,15 +72,16 @@ impl Run {
         connect_gateways(&mut bots, args.gateway_url.as_deref(), &base_url);
         let (settings, has_model) = settings_of(settings, &base_url, &data)?;
         let http: Arc<dyn Http> = Arc::new(Network::new()?);
-        let world = World::open(Parts {
+        let parts = Parts {
             dynamodb: data.open()?,
             base_url,
             settings,
             http: Arc::clone(&http),
             clock: Arc::new(WorldClock::real()),
             intercept: Arc::new(Through),
-        })
-        .await?;
+        };
+        // Boxed: opening a world holds all of its parts at once.
+        let world = Box::pin(World::open(parts)).await?;
         world.put_bots(&bots).await?;
         if let Err(error) = data.restore(&world.engines.sqs) {
             // What is owed an answer is in the table, and gets its triggers below.
@@ -249,7 +250,7 @@ impl Run {
                     }
                 }
                 // It logs its own failures; the next hour is another try.
-                None => drop(self.world.credits.check("local").await),
+                None => drop(Box::pin(self.world.credits.check("local")).await),
             }
         };
         tokio::join!(
