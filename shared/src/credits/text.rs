@@ -78,8 +78,9 @@ fn key(level: KeyLevel, facts: Facts<'_>) -> Said {
     let error = facts.error.unwrap_or("no reason given");
     match level {
         KeyLevel::Ok => Said {
-            subject: "OpenRouter accepts the keys again".to_owned(),
-            wrong: "OpenRouter accepts the keys again; the credits can be read.".to_owned(),
+            subject: "OpenRouter answers again and accepts the keys".to_owned(),
+            wrong: "OpenRouter answers again and accepts the keys; the credits can be read."
+                .to_owned(),
             next: ANSWERED,
             act: "Look for parked turns in the dead letters and redrive them (docs/OPERATIONS.md).",
         },

@@ -111,7 +111,7 @@ async fn a_dead_run_is_taken_over_after_its_lease_and_not_before() {
     let world = empty_account().await;
     world
         .faults
-        .arm(Role::Credits, 3, Fault::Crash(When::Before));
+        .arm(Role::Credits, 0, Fault::Crash(When::After));
     assert!(world.check_credits().await.is_none(), "it died");
     sleep(49).await;
     let early = world.check_credits().await.unwrap().unwrap();
@@ -163,7 +163,7 @@ async fn a_refused_key_is_told_once_and_its_hour_is_done() {
         world.alert_subjects(),
         [
             "Clivy: OpenRouter refuses the API key: no answers",
-            "Clivy: OpenRouter accepts the keys again"
+            "Clivy: OpenRouter answers again and accepts the keys"
         ]
     );
 }
@@ -207,7 +207,7 @@ async fn an_openrouter_that_says_nothing_is_tried_again_and_told_after_three_hou
         world.alert_subjects(),
         [
             "Clivy: OpenRouter's credits cannot be read",
-            "Clivy: OpenRouter accepts the keys again"
+            "Clivy: OpenRouter answers again and accepts the keys"
         ]
     );
 }

@@ -198,8 +198,13 @@ fn the_worker_outlives_its_llm_call(template: &Template) -> Faults {
     })
 }
 
-/// `rate(N unit)` in seconds.
+/// `rate(N unit)`, or a cron expression of one minute of every hour, in seconds.
 fn interval_seconds(expression: &str) -> Option<i64> {
+    let cron = expression.strip_prefix("cron(");
+    if let Some(cron) = cron.and_then(|cron| cron.strip_suffix(" * * * ? *)")) {
+        let minute = cron.parse::<i64>().ok()?;
+        return (0..60).contains(&minute).then_some(3600);
+    }
     let (count, unit) = expression
         .strip_prefix("rate(")?
         .strip_suffix(')')?
@@ -413,6 +418,13 @@ fn schedules_that_overlap_or_are_wrong_are_seen() {
         "sweeper runs every 120 s",
     );
     is_seen(check, schedule, json!("hourly"), "sweeper has no schedule");
+    for (cron, fault) in [
+        ("cron(7 * * * ? *)", "sweeper runs every 3600 s"),
+        ("cron(60 * * * ? *)", "sweeper has no schedule"),
+        ("cron(7 2 * * ? *)", "sweeper has no schedule"),
+    ] {
+        is_seen(check, schedule, json!(cron), fault);
+    }
     is_seen(
         check,
         "/Resources/Credits/Properties/Events",
