@@ -1,5 +1,5 @@
-//! The two AWS services in this process, behind their wire format: `X-Amz-Target` and a JSON body in, a status
-//! and a JSON body out. The SDK clients of the functions reach them without a socket ([`Wire`]); everybody else
+//! The AWS services in this process, behind their wire formats: `X-Amz-Target` and a JSON body in, a status and a JSON
+//! body out; for SNS a form in and XML out. The SDK clients of the functions reach them without a socket ([`Wire`]); everybody else
 //! by HTTP ([`Engines::router`]).
 
 use std::sync::Arc;
@@ -19,13 +19,17 @@ use bytes::Bytes;
 use dynoxide::{Database, DynoxideError};
 use futures_util::future::BoxFuture;
 
+use crate::sns::{self, Sns};
 use crate::sqs::Sqs;
 use crate::tokens::Tokens;
 
 const DYNAMODB: &str = "DynamoDB_20120810.";
 const SQS: &str = "AmazonSQS.";
+/// What calls of SNS are named by; on the wire its form names the action.
+const SNS: &str = "AmazonSNS.";
+const FORM: &str = "application/x-www-form-urlencoded";
 
-/// DynamoDB and SQS.
+/// DynamoDB, SQS and SNS.
 #[derive(Clone)]
 pub struct Engines {
     /// DynamoDB: dynoxide, embedded.
@@ -34,15 +38,33 @@ pub struct Engines {
     pub tokens: Tokens,
     /// SQS.
     pub sqs: Sqs,
+    /// SNS.
+    pub sns: Sns,
 }
 
 /// One call of an AWS service.
 #[derive(Clone)]
 pub struct Call {
-    /// `DynamoDB_20120810.UpdateItem`, `AmazonSQS.SendMessage` …
+    /// `DynamoDB_20120810.UpdateItem`, `AmazonSQS.SendMessage`, `AmazonSNS.Publish` …
     pub target: String,
-    /// The JSON body.
+    /// The JSON body; of SNS the form.
     pub body: Bytes,
+}
+
+impl Call {
+    /// A request as it lies on the wire. The services of the query protocol have no target: their form names the action.
+    fn of_wire(target: Option<&str>, content_type: Option<&str>, body: Bytes) -> Self {
+        let is_form = content_type.is_some_and(|kind| kind.starts_with(FORM));
+        let target = match target {
+            Some(target) => target.to_owned(),
+            None if is_form => {
+                let action = sns::form(&body).and_then(|mut form| form.remove("Action"));
+                format!("{SNS}{}", action.unwrap_or_default())
+            }
+            None => String::new(),
+        };
+        Self { target, body }
+    }
 }
 
 /// The answer to a call.
@@ -52,7 +74,7 @@ pub struct Reply {
     pub status: u16,
     /// Headers besides the content type.
     pub headers: Vec<(&'static str, String)>,
-    /// The JSON body.
+    /// The JSON body; of SNS XML.
     pub body: Bytes,
 }
 
@@ -116,6 +138,9 @@ impl Engines {
                 body: answer.body,
             };
         }
+        if call.target.starts_with(SNS) {
+            return self.sns.call(&call.body);
+        }
         Reply::json(
             400,
             r#"{"__type":"com.amazon.coral.service#UnknownOperationException"}"#.to_owned(),
@@ -130,20 +155,15 @@ impl Engines {
         answer.get_mut("Item").map(serde_json::Value::take)
     }
 
-    /// Both services at `POST /`, for any AWS SDK.
+    /// All services at `POST /`, for any AWS SDK.
     pub fn router(&self) -> Router {
         async fn post(
             State(engines): State<Engines>,
             headers: HeaderMap,
             body: Bytes,
         ) -> impl IntoResponse {
-            let target = headers
-                .get("x-amz-target")
-                .and_then(|value| value.to_str().ok());
-            let call = Call {
-                target: target.unwrap_or_default().to_owned(),
-                body,
-            };
+            let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+            let call = Call::of_wire(header("x-amz-target"), header("content-type"), body);
             let reply = engines.call(&call).await;
             let mut headers = HeaderMap::new();
             headers.insert("content-type", AMZ_JSON);
@@ -252,12 +272,13 @@ impl HttpClient for Wire {
 
 impl HttpConnector for Wire {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let target = request.headers().get("x-amz-target").unwrap_or_default();
-        let call = Call {
-            target: target.to_owned(),
-            // These services' requests are JSON in memory, never streams.
-            body: Bytes::copy_from_slice(request.body().bytes().unwrap_or_default()),
-        };
+        let headers = request.headers();
+        let call = Call::of_wire(
+            headers.get("x-amz-target"),
+            headers.get("content-type"),
+            // These services' requests are in memory, never streams.
+            Bytes::copy_from_slice(request.body().bytes().unwrap_or_default()),
+        );
         let Self { engines, intercept } = self.clone();
         HttpConnectorFuture::new(async move {
             let reply = intercept

@@ -4,7 +4,7 @@ use clivy::conversation::bot::Bot;
 use clivy::conversation::ids::EpochMs;
 use serde_json::json;
 
-use crate::world::QUEUE;
+use crate::world::{ALERTS, QUEUE};
 
 /// The run's addresses, where its answers come from, and a command that writes to its first bot.
 pub fn greeting(base_url: &str, bot: Option<&Bot>, has_demo_model: bool, now: EpochMs) -> String {
@@ -17,7 +17,8 @@ pub fn greeting(base_url: &str, bot: Option<&Bot>, has_demo_model: bool, now: Ep
     format!(
         "Clivy runs at {base_url}\n\n  phone page   {base_url}/\n  webhook      {base_url}/webhook/ai\n  \
          DynamoDB     {base_url}   (AWS_ENDPOINT_URL_DYNAMODB, table clivy)\n  \
-         SQS          {base_url}   (AWS_ENDPOINT_URL_SQS, queue {QUEUE})\n  model        {model}\n\n\
+         SQS          {base_url}   (AWS_ENDPOINT_URL_SQS, queue {QUEUE})\n  \
+         SNS          {base_url}   (AWS_ENDPOINT_URL_SNS, topic {ALERTS}; alerts are logged here)\n  model        {model}\n\n\
          Write to the bot as a gateway would:\n\n  {curl}\n\nCtrl-C stops; what is pending then is answered \
          after the next start.\n"
     )

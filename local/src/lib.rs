@@ -14,6 +14,7 @@ pub mod model;
 pub mod phone;
 pub mod run;
 pub mod schedule;
+pub mod sns;
 pub mod sqs;
 pub mod steps;
 pub mod tokens;

@@ -72,15 +72,16 @@ impl Run {
         connect_gateways(&mut bots, args.gateway_url.as_deref(), &base_url);
         let (settings, has_model) = settings_of(settings, &base_url, &data)?;
         let http: Arc<dyn Http> = Arc::new(Network::new()?);
-        let world = World::open(Parts {
+        let parts = Parts {
             dynamodb: data.open()?,
             base_url,
             settings,
             http: Arc::clone(&http),
             clock: Arc::new(WorldClock::real()),
             intercept: Arc::new(Through),
-        })
-        .await?;
+        };
+        // Boxed: opening a world holds all of its parts at once.
+        let world = Box::pin(World::open(parts)).await?;
         world.put_bots(&bots).await?;
         if let Err(error) = data.restore(&world.engines.sqs) {
             // What is owed an answer is in the table, and gets its triggers below.
@@ -242,22 +243,14 @@ impl Run {
             let _ = self.world.engines.dynamodb.sweep_ttl();
         };
         let check = || async {
-            let done = match &self.remote {
-                Some(remote) => remote
-                    .call("credits", &json!({}))
-                    .await
-                    .map(|_| ())
-                    .map_err(anyhow::Error::from),
-                None => self
-                    .world
-                    .credits
-                    .check()
-                    .await
-                    .map(|_| ())
-                    .map_err(anyhow::Error::from),
-            };
-            if let Err(error) = done {
-                tracing::error!(%error, "the credits could not be read");
+            match &self.remote {
+                Some(remote) => {
+                    if let Err(error) = remote.call("credits", &json!({})).await {
+                        tracing::error!(%error, "the credits could not be read");
+                    }
+                }
+                // It logs its own failures; the next hour is another try.
+                None => drop(Box::pin(self.world.credits.check("local")).await),
             }
         };
         tokio::join!(
@@ -291,7 +284,7 @@ fn settings_of(
     data: &Data,
 ) -> anyhow::Result<(BTreeMap<String, String>, bool)> {
     // Where the engines are is this run's own affair.
-    for name in ["TABLE_NAME", "QUEUE_URL", "DLQ_URL"] {
+    for name in ["TABLE_NAME", "QUEUE_URL", "DLQ_URL", "ALERT_TOPIC_ARN"] {
         settings.remove(name);
     }
     if !settings.contains_key("PSEUDONYM_KEY") {

@@ -27,6 +27,7 @@ use worker::Worker;
 use crate::engines::{Engines, Intercept, Wire};
 use crate::invoke::InProcess;
 use crate::mapping::{Invoke, Mapping};
+use crate::sns::{self, Alert, Sns};
 use crate::sqs::{QueueSettings, Redrive, Sqs};
 use crate::tokens::Tokens;
 
@@ -36,6 +37,8 @@ pub const TABLE: &str = "clivy";
 pub const QUEUE: &str = "clivy-triggers";
 /// Its dead letters.
 pub const DLQ: &str = "clivy-triggers-dlq";
+/// The topic of the alerts.
+pub const ALERTS: &str = "clivy-alerts";
 
 /// What the template sets too; a test compares the two.
 pub mod as_deployed {
@@ -72,7 +75,7 @@ pub struct Parts {
 /// The system.
 #[derive(Clone)]
 pub struct World {
-    /// DynamoDB and SQS.
+    /// DynamoDB, SQS and SNS.
     pub engines: Engines,
     /// The webhook function.
     pub webhook: Arc<Webhook>,
@@ -138,10 +141,14 @@ impl World {
         let wall_clock = Arc::clone(&parts.clock);
         let sqs = Sqs::new(&parts.base_url, Arc::new(move || wall_clock.now().0));
         create_queues(&sqs);
+        let wall_clock = Arc::clone(&parts.clock);
+        let sns = Sns::new(Arc::new(move || wall_clock.now().0));
+        sns.create_topic(ALERTS);
         let engines = Engines {
             dynamodb: parts.dynamodb,
             tokens: Tokens::default(),
             sqs,
+            sns,
         };
         // One reader for all functions: the faults of all of them are named at once.
         let mut reader = Reader::new(settings(&engines.sqs, &parts.settings));
@@ -174,7 +181,13 @@ impl World {
             Arc::clone(&clock),
             for_sweeper,
         )?;
-        let credits = Credits::new(&parts.http, for_credits);
+        let credits = Credits::new(
+            aws_sdk_dynamodb::Client::new(&functions),
+            aws_sdk_sns::Client::new(&functions),
+            &parts.http,
+            Arc::clone(&clock),
+            for_credits,
+        );
         let direct = sdk(Wire::new(
             engines.clone(),
             Arc::new(crate::engines::Through),
@@ -209,6 +222,12 @@ impl World {
             self.table.put_bot(bot, self.clock.now()).await?;
         }
         Ok(())
+    }
+
+    /// What the owner was told last, oldest first.
+    #[must_use]
+    pub fn alerts(&self) -> Vec<Alert> {
+        self.engines.sns.alerts()
     }
 
     /// The event source mapping from the queue to `invoke`.
@@ -319,6 +338,7 @@ fn settings(sqs: &Sqs, others: &BTreeMap<String, String>) -> BTreeMap<String, St
         ("TABLE_NAME", TABLE.to_owned()),
         ("QUEUE_URL", sqs.queue_url(QUEUE)),
         ("DLQ_URL", sqs.queue_url(DLQ)),
+        ("ALERT_TOPIC_ARN", sns::topic_arn(ALERTS)),
     ]
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))
@@ -328,7 +348,7 @@ fn settings(sqs: &Sqs, others: &BTreeMap<String, String>) -> BTreeMap<String, St
 }
 
 /// The SDK's configuration over a wire. It insists on a region and on signing, though nobody here checks either.
-fn sdk(wire: Wire) -> SdkConfig {
+pub(crate) fn sdk(wire: Wire) -> SdkConfig {
     let credentials = Credentials::new("local", "local", None, None, "local");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())

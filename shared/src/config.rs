@@ -3,6 +3,7 @@
 //! A function's `main` makes a [`Reader`], lets each concern read its part, and calls
 //! [`Reader::finish`]. Nothing else in the project reads the environment.
 
+mod credits;
 mod models;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,8 @@ use crate::conversation::decide::Debounce;
 use crate::llm::{Dialect, LlmSettings};
 
 pub use models::{SecondProvider, default_model, second_provider};
+
+pub use credits::credits;
 
 /// Reads settings and collects what is wrong with them.
 pub struct Reader {
@@ -167,6 +170,23 @@ impl Reader {
         }
     }
 
+    /// A decimal number within a range; never infinite, never not a number.
+    pub fn decimal(&mut self, name: &'static str, default: f64, range: RangeInclusive<f64>) -> f64 {
+        let Some(text) = self.optional(name) else {
+            return default;
+        };
+        match text.parse::<f64>() {
+            Ok(number) if number.is_finite() && range.contains(&number) => number,
+            _ => {
+                self.fault(
+                    name,
+                    format!("is not a number from {} to {}", range.start(), range.end()),
+                );
+                default
+            }
+        }
+    }
+
     /// A switch: `true` or `false`.
     pub fn switch(&mut self, name: &'static str, default: bool) -> bool {
         match self.optional(name).as_deref() {
@@ -252,6 +272,11 @@ pub fn webhook_timeout_ms(reader: &mut Reader) -> u32 {
 /// `WORKER_TIMEOUT_SECONDS` (180): the worker function's timeout, as the template sets it.
 pub fn worker_timeout_seconds(reader: &mut Reader) -> u32 {
     reader.number("WORKER_TIMEOUT_SECONDS", 180, 30..=900)
+}
+
+/// `BREAKER_COOLDOWN_SECONDS` (60): how long a provider that fails is left alone.
+pub fn breaker_cooldown_seconds(reader: &mut Reader) -> u32 {
+    reader.number("BREAKER_COOLDOWN_SECONDS", 60, 1..=900)
 }
 
 /// The model of bots that name none.

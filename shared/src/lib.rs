@@ -10,6 +10,7 @@ pub mod channel;
 pub mod clock;
 pub mod config;
 pub mod conversation;
+pub mod credits;
 pub mod error;
 pub mod http;
 pub mod llm;

@@ -17,6 +17,8 @@ pub enum Role {
     Worker,
     /// The sweeper.
     Sweeper,
+    /// The credits.
+    Credits,
 }
 
 tokio::task_local! {
@@ -95,6 +97,8 @@ impl Faults {
             "SerializationException",
             "UnknownOperation",
             "ValidationError",
+            "InvalidParameter",
+            "InvalidAction",
         ];
         if reply.status == 400 && malformed.iter().any(|word| body.contains(word)) {
             let refused = format!("{}: {body}", call.target);

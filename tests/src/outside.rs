@@ -16,6 +16,10 @@ use crate::faults::{Fault, Faults, When};
 
 /// Where the scripted model is.
 pub const MODEL_URL: &str = "http://model.test/api/v1";
+/// The path of what OpenRouter says about the key.
+pub const KEY: &str = "/api/v1/key";
+/// The path of what OpenRouter says about the account.
+pub const CREDITS: &str = "/api/v1/credits";
 /// Where the scripted gateway is.
 pub const GATEWAY_URL: &str = "http://gateway.test";
 
@@ -64,8 +68,51 @@ pub struct Send {
     pub delivered: bool,
 }
 
+/// What OpenRouter says about the key or the account, until it is told otherwise.
+#[derive(Clone, Debug)]
+pub enum Account {
+    /// Answers with this status and body.
+    Http(u16, Value),
+    /// Answers after this long.
+    Slow(Duration, Box<Account>),
+    /// The connection breaks.
+    Breaks,
+    /// No answer, ever.
+    Hangs,
+}
+
+impl Account {
+    /// A key: what is left of its cap of 100 USD, if it has one; what it has used in all, and today.
+    pub fn key(limit_remaining: Option<f64>, usage: f64, usage_daily: f64) -> Self {
+        Self::Http(
+            200,
+            json!({"data": {"label": "sk-or-test", "limit": limit_remaining.map(|_| 100.0),
+                "limit_remaining": limit_remaining, "limit_reset": null, "usage": usage,
+                "usage_daily": usage_daily, "usage_weekly": usage, "usage_monthly": usage,
+                "is_free_tier": false}}),
+        )
+    }
+
+    /// An account that has bought and used this much.
+    pub fn balance(total_credits: f64, total_usage: f64) -> Self {
+        let data = json!({"total_credits": total_credits, "total_usage": total_usage});
+        Self::Http(200, json!({"data": data}))
+    }
+
+    /// A refusal.
+    pub fn refuses(status: u16, message: &str) -> Self {
+        Self::Http(
+            status,
+            json!({"error": {"code": status, "message": message}}),
+        )
+    }
+}
+
 #[derive(Default)]
 struct State {
+    key: Option<Account>,
+    account: Option<Account>,
+    account_calls: Vec<String>,
     model_script: VecDeque<Model>,
     gateway_script: VecDeque<Gateway>,
     asked: Vec<Value>,
@@ -167,6 +214,46 @@ impl Outside {
         self.state().others.clone()
     }
 
+    /// What `/key` says from now on.
+    pub fn key_is(&self, key: Account) {
+        self.state().key = Some(key);
+    }
+
+    /// What `/credits` says from now on.
+    pub fn account_is(&self, account: Account) {
+        self.state().account = Some(account);
+    }
+
+    /// The paths of the calls of `/key` and `/credits` so far.
+    pub fn account_calls(&self) -> Vec<String> {
+        self.state().account_calls.clone()
+    }
+
+    async fn account(&self, path: &str) -> Result<Response<Bytes>, HttpError> {
+        let scripted = {
+            let mut state = self.state();
+            state.account_calls.push(path.to_owned());
+            match path {
+                KEY => state.key.clone(),
+                _ => state.account.clone(),
+            }
+        };
+        let mut step = scripted.unwrap_or_else(|| match path {
+            KEY => Account::key(Some(97.5), 2.5, 0.5),
+            _ => Account::refuses(403, "Only management keys can fetch credits"),
+        });
+        while let Account::Slow(latency, then) = step {
+            tokio::time::sleep(latency).await;
+            step = *then;
+        }
+        match step {
+            Account::Http(status, body) => Ok(answer(status, &body)),
+            Account::Breaks => Err(HttpError::Broken),
+            Account::Hangs => std::future::pending().await,
+            Account::Slow(..) => unreachable!("unwrapped above"),
+        }
+    }
+
     async fn model(&self, body: &Value) -> Result<Response<Bytes>, HttpError> {
         let step = {
             let mut state = self.state();
@@ -218,11 +305,7 @@ impl Outside {
     async fn route(&self, path: &str, body: &Value) -> Result<Response<Bytes>, HttpError> {
         match path {
             "/api/v1/chat/completions" => self.model(body).await,
-            "/api/v1/key" => Ok(answer(
-                200,
-                &json!({"data": {"label": "sk-or-test", "limit": 10.0, "limit_remaining": 7.5, "usage": 2.5,
-                    "usage_daily": 0.5, "usage_weekly": 1.0, "usage_monthly": 2.5, "is_free_tier": false}}),
-            )),
+            KEY | CREDITS => self.account(path).await,
             "/chat/send/text" => self.text(body).await,
             _ => {
                 let hangs = {
@@ -252,7 +335,9 @@ impl Http for Outside {
             let path = request.uri().path().to_owned();
             let body = serde_json::from_slice(request.body()).unwrap_or(Value::Null);
             // "typing…" and read ticks are best effort: no effect that a crash could split.
-            let counts = path.ends_with("/chat/send/text") || path.ends_with("/chat/completions");
+            let counts = ["/chat/send/text", "/chat/completions", "/key", "/credits"]
+                .iter()
+                .any(|end| path.ends_with(end));
             let fault = if counts {
                 self.faults.count(&path)
             } else {

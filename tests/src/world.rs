@@ -10,6 +10,7 @@ use clivy::conversation::head::Head;
 use clivy::conversation::ids::{BotId, Contact, ConversationId, EpochMs};
 use clivy::conversation::message::Message;
 use clivy::table::Turn;
+use credits::{Checked, CreditsError};
 use futures_util::future::BoxFuture;
 use local::clock::WorldClock;
 use local::mapping::{Invoke, InvokeError};
@@ -118,6 +119,21 @@ impl TestWorld {
             tokio::time::sleep(Duration::from_secs(30)).await;
         }
         false
+    }
+
+    /// Invokes the credits function, which may die on the way.
+    pub async fn check_credits(&self) -> Option<Result<Checked, CreditsError>> {
+        let check = ROLE.scope(Role::Credits, self.world.credits.check("an event"));
+        tokio::select! {
+            checked = check => Some(checked),
+            () = self.faults.death() => None,
+        }
+    }
+
+    /// The subjects of the alerts so far.
+    pub fn alert_subjects(&self) -> Vec<String> {
+        let alerts = self.world.alerts().into_iter();
+        alerts.filter_map(|alert| alert.subject).collect()
     }
 
     /// Lets time pass until the queue is empty; panics after two hours.

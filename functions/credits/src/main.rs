@@ -5,6 +5,7 @@ use std::sync::Arc;
 use clivy::http::{Http, Network};
 use clivy::{
     aws,
+    clock::SystemClock,
     config::{self, Reader},
     telemetry,
 };
@@ -16,11 +17,21 @@ async fn main() -> anyhow::Result<()> {
     aws::install_crypto();
     let settings = config::read(Reader::from_env(), Settings::from)?;
     telemetry::init_json(&settings.log_level);
+    let sdk = aws::load().await;
     let http: Arc<dyn Http> = Arc::new(Network::new()?);
-    let credits = Arc::new(Credits::new(&http, settings));
-    let handler = lambda_runtime::service_fn(move |_: LambdaEvent<serde_json::Value>| {
+    let credits = Arc::new(Credits::new(
+        aws_sdk_dynamodb::Client::new(&sdk),
+        aws_sdk_sns::Client::new(&sdk),
+        &http,
+        Arc::new(SystemClock),
+        settings,
+    ));
+    let handler = lambda_runtime::service_fn(move |event: LambdaEvent<serde_json::Value>| {
         let credits = Arc::clone(&credits);
-        async move { credits.check().await.map_err(lambda_runtime::Error::from) }
+        async move {
+            let checked = credits.check(&event.context.request_id).await;
+            checked.map_err(lambda_runtime::Error::from)
+        }
     });
     lambda_runtime::run(handler)
         .await

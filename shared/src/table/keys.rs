@@ -18,6 +18,10 @@ pub const DOCUMENT_PREFIX: &str = "DOC#";
 pub const BREAKER: &str = "STATE";
 /// The sort key of an answer in the response cache.
 pub const CACHED: &str = "V";
+/// The partition of the credits: their runs, and what was told about them.
+pub const CREDITS: &str = "X#credits";
+/// The sort key of the levels that were told last.
+pub const CREDITS_LEVEL: &str = "LEVEL";
 /// The sort key of a token's bot.
 pub const TOKEN_BOT: &str = "BOT";
 /// Partitions of the index of owed answers.
@@ -99,6 +103,19 @@ pub fn cached(key: &str) -> String {
     format!("K#{key}")
 }
 
+/// The run of the credits in an hour (UTC). Sorts by time.
+#[must_use]
+pub fn credits_run(at: EpochMs) -> String {
+    let at = utc(at);
+    format!(
+        "RUN#{:04}{:02}{:02}{:02}",
+        at.year(),
+        at.month(),
+        at.day(),
+        at.hour()
+    )
+}
+
 /// The part of the index of owed answers that a conversation is in.
 #[must_use]
 pub fn owed(id: &ConversationId) -> String {
@@ -116,13 +133,17 @@ pub fn owed_shard(shard: u32) -> String {
 /// The usage of a bot: partition by month, item by hour, both UTC.
 #[must_use]
 pub fn usage(bot_id: &BotId, at: EpochMs) -> (String, String) {
-    let at = jiff::Timestamp::from_millisecond(at.0)
-        .unwrap_or_default()
-        .to_zoned(jiff::tz::TimeZone::UTC);
+    let at = utc(at);
     (
         format!("U#{}#{:04}{:02}", bot_id.as_str(), at.year(), at.month()),
         format!("D#{:02}#H#{:02}", at.day(), at.hour()),
     )
+}
+
+fn utc(at: EpochMs) -> jiff::Zoned {
+    jiff::Timestamp::from_millisecond(at.0)
+        .unwrap_or_default()
+        .to_zoned(jiff::tz::TimeZone::UTC)
 }
 
 #[cfg(test)]
@@ -149,6 +170,7 @@ mod tests {
             usage(&id.bot_id, at),
             ("U#demo#202511".to_owned(), "D#20#H#02".to_owned())
         );
+        assert_eq!(credits_run(at), "RUN#2025112002");
         assert!(owed(&id).starts_with("W#"));
         assert!(!token("secret").contains("secret"));
     }

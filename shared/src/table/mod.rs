@@ -3,9 +3,11 @@
 
 mod bot;
 mod breaker;
+mod breaker_pause;
 mod cache;
 mod claim;
 mod commit;
+mod credits;
 mod draft;
 mod item;
 pub mod keys;
@@ -28,9 +30,11 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason};
 
 pub use breaker::Probe;
+pub use breaker_pause::{Closed, Opened};
 pub use cache::{CACHED_FOR_MS, Cached};
 pub use claim::{ClaimRequest, Claimed};
 pub use commit::{Commit, Committed};
+pub use credits::{CreditsRun, Hour, HourFinished, HourTaken};
 pub use draft::Drafted;
 pub use messages::StoredMessage;
 pub use owed::{Owed, OwedPage};

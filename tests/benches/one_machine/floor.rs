@@ -88,6 +88,7 @@ async fn puts_per_second(dynamodb: dynoxide::Database) -> anyhow::Result<f64> {
         dynamodb,
         tokens: local::tokens::Tokens::default(),
         sqs: Sqs::new("http://127.0.0.1", Arc::new(|| 0)),
+        sns: local::sns::Sns::new(Arc::new(|| 0)),
     };
     let key = |name: &str, kind: &str| json!({"AttributeName": name, "KeyType": kind});
     let attribute = |name: &str| json!({"AttributeName": name, "AttributeType": "S"});

@@ -126,6 +126,11 @@ fn settings(environment: &Environment<'_>) -> Vec<(&'static str, String)> {
     let mut settings = vec![
         ("AWS_ENDPOINT_URL_DYNAMODB", aws_url.to_owned()),
         ("AWS_ENDPOINT_URL_SQS", aws_url.to_owned()),
+        ("AWS_ENDPOINT_URL_SNS", aws_url.to_owned()),
+        (
+            "ALERT_TOPIC_ARN",
+            local::sns::topic_arn(local::world::ALERTS),
+        ),
         ("QUEUE_URL", queue_url(local::world::QUEUE)),
         ("DLQ_URL", queue_url(local::world::DLQ)),
         ("OPENROUTER_BASE_URL", environment.outside.model_url()),

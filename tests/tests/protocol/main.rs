@@ -10,6 +10,8 @@
 mod breaker;
 mod burst;
 mod crash;
+mod credits;
+mod credits_fail;
 mod gateway_fails;
 mod history;
 mod kept;

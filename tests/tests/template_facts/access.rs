@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tests::template::Template;
 
-use crate::{Check, Faults, arn_target, holds, is_seen, ref_target, strings};
+use crate::{Check, Faults, arn_target, holds, is_seen, ref_target, strings, topic_target};
 
 /// The statements of the one policy of a function's role.
 pub fn statements<'a>(
@@ -79,6 +79,7 @@ fn policies_have_no_wildcards(template: &Template) -> Faults {
             for resource in resources {
                 let by_sub = resource["Fn::Sub"].as_str();
                 let named = arn_target(resource).is_some()
+                    || topic_target(template, resource).is_some()
                     || by_sub.is_some_and(|text| {
                         text.starts_with("${") && text.contains(".Arn}") && !text.contains('*')
                     });
@@ -105,6 +106,9 @@ fn functions_may_do_what_they_are_for(template: &Template) -> Faults {
                 needed.push((queue.to_owned(), vec!["sqs:SendMessage"]));
             }
         }
+        if let Some(topic) = environment.get("ALERT_TOPIC_ARN").and_then(ref_target) {
+            needed.push((topic.to_owned(), vec!["sns:Publish"]));
+        }
         for event in properties["Events"]
             .as_object()
             .into_iter()
@@ -127,7 +131,11 @@ fn functions_may_do_what_they_are_for(template: &Template) -> Faults {
         for (resource, actions) in needed {
             let allowed: Vec<&str> = statements(template, function)
                 .filter(|statement| statement["Effect"] == "Allow")
-                .filter(|statement| arn_target(&statement["Resource"]) == Some(resource.as_str()))
+                .filter(|statement| {
+                    let allowed = &statement["Resource"];
+                    let target = arn_target(allowed).or_else(|| topic_target(template, allowed));
+                    target == Some(resource.as_str())
+                })
                 .flat_map(|statement| strings(&statement["Action"]))
                 .collect();
             let missing = actions
@@ -210,6 +218,8 @@ fn a_wildcard_is_seen() {
         sub,
         list,
         json!("arn:aws:sqs:::queue"),
+        // Of a table, Ref is the name.
+        json!({"Ref": "Table"}),
         json!({"Fn::Sub": "*"}),
         Value::Null,
     ] {
@@ -252,6 +262,13 @@ fn a_missing_permission_is_seen() {
         &dlq,
         json!("Deny"),
         "Worker may not sqs:SendMessage on DeadLetterQueue",
+    );
+    let topic = format!("{}/1/Effect", policy("CreditsRole"));
+    is_seen(
+        check,
+        &topic,
+        json!("Deny"),
+        "Credits may not sns:Publish on Alerts",
     );
     let logs = format!("{}/0/Resource", policy("CreditsRole"));
     let other = json!({"Fn::GetAtt": ["WorkerLogs", "Arn"]});

@@ -198,8 +198,13 @@ fn the_worker_outlives_its_llm_call(template: &Template) -> Faults {
     })
 }
 
-/// `rate(N unit)` in seconds.
+/// `rate(N unit)`, or a cron expression of one minute of every hour, in seconds.
 fn interval_seconds(expression: &str) -> Option<i64> {
+    let cron = expression.strip_prefix("cron(");
+    if let Some(cron) = cron.and_then(|cron| cron.strip_suffix(" * * * ? *)")) {
+        let minute = cron.parse::<i64>().ok()?;
+        return (0..60).contains(&minute).then_some(3600);
+    }
     let (count, unit) = expression
         .strip_prefix("rate(")?
         .strip_suffix(')')?
@@ -243,7 +248,30 @@ fn schedules_run_one_at_a_time(template: &Template) -> Faults {
     })
 }
 
-const ALL: [Check; 5] = [
+/// Lambda tries a failed event again after a minute, then after two. A run of the credits that died has lost its lease by
+/// then, and one that lives has not.
+fn a_dead_run_of_the_credits_is_taken_over_by_the_retry(template: &Template) -> Faults {
+    const FIRST_RETRY_MS: i64 = 60_000;
+    all_of(|faults| {
+        let timeout = timeout_ms(template, "credits")?;
+        if timeout >= credits::LEASE_MS || credits::LEASE_MS >= FIRST_RETRY_MS {
+            faults.push(format!(
+                "the lease of {} ms is not between the timeout of {timeout} ms and the retry at {FIRST_RETRY_MS} ms",
+                credits::LEASE_MS
+            ));
+        }
+        let retries = template.function_of_binary("credits").map(|(_, function)| {
+            &function["Properties"]["EventInvokeConfig"]["MaximumRetryAttempts"]
+        });
+        if retries.and_then(Value::as_i64).unwrap_or_default() < 1 {
+            faults.push("a failed run of the credits is not tried again".to_owned());
+        }
+        Ok(())
+    })
+}
+
+const ALL: [Check; 6] = [
+    a_dead_run_of_the_credits_is_taken_over_by_the_retry,
     runtimes_and_architectures_exist,
     functions_run_the_workspaces_binaries,
     the_webhook_answers_before_the_api_gives_up,
@@ -390,10 +418,35 @@ fn schedules_that_overlap_or_are_wrong_are_seen() {
         "sweeper runs every 120 s",
     );
     is_seen(check, schedule, json!("hourly"), "sweeper has no schedule");
+    for (cron, fault) in [
+        ("cron(7 * * * ? *)", "sweeper runs every 3600 s"),
+        ("cron(60 * * * ? *)", "sweeper has no schedule"),
+        ("cron(7 2 * * ? *)", "sweeper has no schedule"),
+    ] {
+        is_seen(check, schedule, json!(cron), fault);
+    }
     is_seen(
         check,
         "/Resources/Credits/Properties/Events",
         Value::Null,
         "credits has no schedule",
+    );
+}
+
+#[test]
+fn a_run_of_the_credits_that_nobody_can_take_over_is_seen() {
+    let check = a_dead_run_of_the_credits_is_taken_over_by_the_retry;
+    let credits = "/Resources/Credits/Properties";
+    is_seen(
+        check,
+        &format!("{credits}/Timeout"),
+        json!(50),
+        "not between",
+    );
+    is_seen(
+        check,
+        &format!("{credits}/EventInvokeConfig/MaximumRetryAttempts"),
+        json!(0),
+        "not tried again",
     );
 }

@@ -89,6 +89,13 @@ fn arn_target(value: &Value) -> Option<&str> {
     (path[1] == "Arn").then(|| path[0].as_str()).flatten()
 }
 
+/// The topic whose ARN a value is: of topics, `Ref` gives it.
+fn topic_target<'a>(template: &Template, value: &'a Value) -> Option<&'a str> {
+    let id = ref_target(value)?;
+    let is_topic = template.document["Resources"][id]["Type"] == "AWS::SNS::Topic";
+    is_topic.then_some(id)
+}
+
 /// A string or a list of strings as a list.
 fn strings(value: &Value) -> Vec<&str> {
     match value {

@@ -8,15 +8,16 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use local::clock::WorldClock;
 use local::engines::{Call, Engines, Intercept, Lost, Reply};
-use local::world::{DLQ, Parts, QUEUE, TABLE, World, memory};
+use local::sns::{form, topic_arn};
+use local::world::{ALERTS, DLQ, Parts, QUEUE, TABLE, World, memory};
 use serde_json::{Value, json};
 use tests::bubbles::{bot, bubble};
 use tests::faults::{Faults, ROLE, Role};
-use tests::outside::{MODEL_URL, Model, Outside};
+use tests::outside::{Account, MODEL_URL, Model, Outside};
 use tests::template::Template;
 use tests::world::{START, TestWorld};
 
-use crate::{arn_target, project_template, put, strings};
+use crate::{arn_target, project_template, put, strings, topic_target};
 
 /// A function's binary, an action, and the resource as the template names it.
 type Use = (&'static str, String, String);
@@ -38,9 +39,9 @@ impl Intercept for Recorder {
                 Role::Webhook => "webhook",
                 Role::Worker => "worker",
                 Role::Sweeper => "sweeper",
+                Role::Credits => "credits",
             };
-            let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
-            let needed = needs(&call.target, &body);
+            let needed = needs(&call);
             if let Ok(mut uses) = self.uses.lock() {
                 uses.extend(
                     needed
@@ -54,7 +55,17 @@ impl Intercept for Recorder {
 }
 
 /// The actions that a call needs, with their resources. A transaction needs those of its parts.
-fn needs(target: &str, body: &Value) -> Vec<(String, String)> {
+fn needs(call: &Call) -> Vec<(String, String)> {
+    let target = call.target.as_str();
+    if let Some(action) = target.strip_prefix("AmazonSNS.") {
+        let topic = form(&call.body).and_then(|mut form| form.remove("TopicArn"));
+        let resource = match topic {
+            Some(arn) if arn == topic_arn(ALERTS) => "Alerts".to_owned(),
+            other => other.unwrap_or_default(),
+        };
+        return vec![(format!("sns:{action}"), resource)];
+    }
+    let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
     if let Some(operation) = target.strip_prefix("AmazonSQS.") {
         let url = body["QueueUrl"].as_str().unwrap_or_default();
         let resource = match url.rsplit('/').next() {
@@ -108,7 +119,7 @@ const RINA: &str = "6281100030001";
 const BUDI: &str = "6281100030002";
 
 /// Everything that the functions ask of AWS in a day of all kinds: a burst of the largest size, the shop's own messages, a
-/// model that is down until the DLQ and the redrive, a busy conversation, answers that are owed.
+/// model that is down until the DLQ and the redrive, a busy conversation, answers that are owed, credits that end.
 async fn a_day() -> BTreeSet<Use> {
     let recorder = Arc::new(Recorder::default());
     let faults = Arc::new(Faults::default());
@@ -178,10 +189,19 @@ async fn a_day() -> BTreeSet<Use> {
     }
     day.settle().await;
     assert_eq!(day.outside.sends().len(), 3);
+
+    // The credits end, and are bought again.
+    for left in [0.0, 50.0] {
+        day.outside.key_is(Account::key(Some(left), 2.5, 0.5));
+        let check = day.world.credits.check("id");
+        ROLE.scope(Role::Credits, check).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(3_600)).await;
+    }
+    assert_eq!(day.world.alerts().len(), 2);
     recorder.uses.lock().unwrap().clone()
 }
 
-/// What the policies allow on the table and the queues, but for polling, which Lambda itself does with the role.
+/// What the policies allow on the table, the queues and the topic, but for polling, which Lambda itself does with the role.
 fn allowed(template: &Template) -> BTreeSet<Use> {
     let mut uses = BTreeSet::new();
     for binary in ["webhook", "worker", "sweeper", "credits"] {
@@ -189,7 +209,9 @@ fn allowed(template: &Template) -> BTreeSet<Use> {
             continue;
         };
         for statement in crate::access::statements(template, function) {
-            let resource = match arn_target(&statement["Resource"]) {
+            let target = arn_target(&statement["Resource"])
+                .or_else(|| topic_target(template, &statement["Resource"]));
+            let resource = match target {
                 Some(id) => id.to_owned(),
                 None => strings(&statement["Resource"]["Fn::Sub"])
                     .concat()

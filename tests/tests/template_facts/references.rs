@@ -11,6 +11,7 @@ const ATTRIBUTES: &[(&str, &[&str])] = &[
     ("AWS::DynamoDB::Table", &["Arn", "StreamArn"]),
     ("AWS::IAM::Role", &["Arn", "RoleId"]),
     ("AWS::Logs::LogGroup", &["Arn"]),
+    ("AWS::SNS::Topic", &["TopicArn", "TopicName"]),
     ("AWS::SQS::Queue", &["Arn", "QueueName", "QueueUrl"]),
     ("AWS::Serverless::Function", &["Arn"]),
     ("AWS::Serverless::HttpApi", &["ApiEndpoint", "ApiId"]),
@@ -175,12 +176,17 @@ fn references_are_of_the_right_kind(template: &Template) -> Faults {
             }
         }
         for (name, value) in template.environment(function) {
-            // Ref gives a table's name and a queue's URL; an ARN would only fail in a running function.
+            // Ref gives a table's name, a queue's URL and a topic's ARN; anything else would only fail in a running function.
             match name.as_str() {
                 "TABLE_NAME" => expect(
                     format!("{id}.{name}"),
                     ref_target(&value),
                     "AWS::DynamoDB::Table",
+                ),
+                "ALERT_TOPIC_ARN" => expect(
+                    format!("{id}.{name}"),
+                    ref_target(&value),
+                    "AWS::SNS::Topic",
                 ),
                 "QUEUE_URL" | "DLQ_URL" => expect(
                     format!("{id}.{name}"),
@@ -190,6 +196,13 @@ fn references_are_of_the_right_kind(template: &Template) -> Faults {
                 _ => {}
             }
         }
+    }
+    for (id, subscription) in template.resources_of("AWS::SNS::Subscription") {
+        expect(
+            format!("{id}.TopicArn"),
+            ref_target(&subscription["Properties"]["TopicArn"]),
+            "AWS::SNS::Topic",
+        );
     }
     for (id, api) in template.resources_of("AWS::Serverless::HttpApi") {
         let destination = &api["Properties"]["AccessLogSettings"]["DestinationArn"];
@@ -296,6 +309,12 @@ fn a_condition_that_does_not_exist_is_seen() {
     );
     is_seen(
         every_condition_exists,
+        "/Conditions/HasAlertEmail",
+        Value::Null,
+        "HasAlertEmail",
+    );
+    is_seen(
+        every_condition_exists,
         "/Resources/Credits/Condition",
         json!("IsProd"),
         "IsProd",
@@ -353,6 +372,18 @@ fn a_reference_to_the_wrong_kind_is_seen() {
         "/Resources/Webhook/Properties/Environment/Variables/TABLE_NAME",
         arn("Table"),
         "Webhook.TABLE_NAME",
+    );
+    is_seen(
+        check,
+        "/Resources/Credits/Properties/Environment/Variables/ALERT_TOPIC_ARN",
+        json!({"Fn::GetAtt": ["Alerts", "TopicArn"]}),
+        "Credits.ALERT_TOPIC_ARN",
+    );
+    is_seen(
+        check,
+        "/Resources/AlertsByMail/Properties/TopicArn",
+        json!({"Ref": "Queue"}),
+        "AlertsByMail.TopicArn",
     );
     let api = "/Resources/Webhook/Properties/Events/Signed/Properties/ApiId";
     is_seen(check, api, json!({"Ref": "Queue"}), "Signed.ApiId");

@@ -192,7 +192,20 @@ fn the_debounce_settings_fit(template: &Template) -> Faults {
     check().unwrap_or_else(|fault| vec![fault])
 }
 
-const ALL: [Check; 4] = [
+/// No allowed value of the one makes an allowed value of the other a fault.
+fn a_critical_balance_is_never_above_the_warning(template: &Template) -> Faults {
+    let check = || -> Result<Faults, String> {
+        let (_, critical) = range(template, "credits", "CREDITS_CRITICAL_USD")?;
+        let (warning, _) = range(template, "credits", "CREDITS_WARNING_USD")?;
+        let fault =
+            format!("a critical balance of {critical} USD is above a warning of {warning} USD");
+        Ok((critical > warning).then_some(fault).into_iter().collect())
+    };
+    check().unwrap_or_else(|fault| vec![fault])
+}
+
+const ALL: [Check; 5] = [
+    a_critical_balance_is_never_above_the_warning,
     every_value_that_parameters_allow_is_accepted,
     functions_are_given_what_they_read_and_no_more,
     a_setting_has_one_value,
@@ -211,7 +224,7 @@ fn a_setting_that_is_missing_or_read_by_nobody_is_seen() {
         ("Webhook", "webhook", "QUEUE_URL"),
         ("Worker", "worker", "DLQ_URL"),
         ("Sweeper", "sweeper", "SWEEPER_GRACE_SECONDS"),
-        ("Credits", "credits", "OPENROUTER_API_KEY"),
+        ("Credits", "credits", "ALERT_TOPIC_ARN"),
     ] {
         let variables = format!("/Resources/{id}/Properties/Environment/Variables");
         is_seen(
@@ -301,6 +314,24 @@ fn debounce_settings_that_do_not_fit_are_seen() {
 }
 
 #[test]
+fn a_critical_balance_above_the_warning_is_seen() {
+    let check = a_critical_balance_is_never_above_the_warning;
+    let fault = "above a warning";
+    is_seen(
+        check,
+        "/Parameters/CreditsCriticalUsd/MaxValue",
+        json!(6),
+        fault,
+    );
+    is_seen(
+        check,
+        "/Parameters/CreditsWarningUsd/MinValue",
+        json!(4),
+        fault,
+    );
+}
+
+#[test]
 fn a_value_that_would_stop_a_function_is_seen() {
     let check = every_value_that_parameters_allow_is_accepted;
     is_seen(
@@ -327,6 +358,8 @@ fn a_value_that_would_stop_a_function_is_seen() {
         json!("openrouter.ai"),
         "OPENROUTER_BASE_URL",
     );
+    let setting = "/Resources/Credits/Properties/Environment/Variables/CREDITS_RUNWAY_HOURS";
+    is_seen(check, setting, json!("6,24"), "CREDITS_RUNWAY_HOURS");
     let setting = "/Resources/Worker/Properties/Environment/Variables/AI_RETRY_SECONDS";
     is_seen(check, setting, json!("soon"), "AI_RETRY_SECONDS");
 }
