@@ -17,6 +17,7 @@ use crate::args::Args;
 use crate::clock::WorldClock;
 use crate::data::Data;
 use crate::engines::Through;
+use crate::faults::{self, Faults};
 use crate::front::{self, Hooks, WebhookAt};
 use crate::gateway::Gateway;
 use crate::greeting;
@@ -44,6 +45,7 @@ pub struct Run {
     steps: Steps,
     gateway: Gateway,
     model: Option<Model>,
+    faults: Faults,
     remote: Option<Arc<Remote>>,
     http: Arc<dyn Http>,
 }
@@ -69,7 +71,8 @@ impl Run {
         } else {
             Data::folder(&args.data)?
         };
-        connect_gateways(&mut bots, args.gateway_url.as_deref(), &base_url);
+        let gateway_url = format!("{base_url}{GATEWAY_PATH}");
+        connect_gateways(&mut bots, args.gateway_url.as_deref(), &gateway_url);
         let (settings, has_model) = settings_of(settings, &base_url, &data)?;
         let http: Arc<dyn Http> = Arc::new(Network::new()?);
         let world = World::open(Parts {
@@ -101,12 +104,20 @@ impl Run {
         if owed > 0 {
             tracing::info!(owed, "conversations of the last run are owed an answer");
         }
+        let model = has_model.then(|| Model::new(args.demo_latency()));
+        let gateway = demo_gateway(&bots, &world);
+        let is_used = bots.iter().any(|bot| bot.gateway.url == gateway_url);
+        let faults = Faults {
+            model: model.as_ref().map(Model::faults),
+            gateway: is_used.then(|| gateway.faults()),
+        };
         Ok(Self {
             address,
             listener: Some(listener),
             data,
-            gateway: Gateway::new(bots.iter().map(|bot| bot.gateway.token.clone()).collect()),
-            model: has_model.then(|| Model::new(args.demo_latency())),
+            gateway,
+            model,
+            faults,
             world,
             bots,
             steps,
@@ -169,6 +180,8 @@ impl Run {
             () = &mut shutdown => {}
         }
         stop.send_replace(true);
+        // A turn that waits for a model that hangs gets its answer now, and can end.
+        self.faults.clear();
         // The demo model and gateway are still served, so that what is in flight can end.
         let patience = tokio::time::sleep(STOP_PATIENCE);
         tokio::select! {
@@ -190,6 +203,8 @@ impl Run {
             },
         };
         let world = self.world.clone();
+        let pace = inside::pace(&world);
+        let faults = self.faults.clone();
         let pseudonyms = self.world.pseudonyms.clone();
         let phone = phone::router(PhoneState {
             steps: self.steps.clone(),
@@ -204,13 +219,14 @@ impl Run {
                 at: at.clone(),
                 bots: self.bots.clone(),
             }),
-            status: Arc::new(move || inside::status(&world)),
+            status: Arc::new(move |bot, contact| inside::status(&world, &faults, bot, contact)),
             conversation_of: Arc::new(move |bot, contact| {
                 inside::conversation_of(&pseudonyms, bot, contact)
             }),
         });
         let mut router = front::router(at)
             .merge(phone)
+            .merge(faults::router(self.faults.clone(), pace))
             .merge(self.world.engines.router())
             .nest(GATEWAY_PATH, self.gateway.router());
         if let Some(model) = &self.model {
@@ -270,13 +286,27 @@ impl Run {
 const GATEWAY_PATH: &str = "/demo/wuzapi";
 const MODEL_PATH: &str = "/demo/openrouter";
 
-fn connect_gateways(bots: &mut [Bot], gateway_url: Option<&str>, base_url: &str) {
+fn demo_gateway(bots: &[Bot], world: &World) -> Gateway {
+    let tokens = bots.iter().map(|bot| bot.gateway.token.clone()).collect();
+    let ids: Vec<String> = bots
+        .iter()
+        .map(|bot| bot.bot_id.as_str().to_owned())
+        .collect();
+    let pseudonyms = world.pseudonyms.clone();
+    let conversation_of = move |session: usize, phone: &str| {
+        let bot = ids.get(session).map_or("", String::as_str);
+        inside::conversation_of(&pseudonyms, bot, phone)
+    };
+    Gateway::with_names(tokens, Arc::new(conversation_of))
+}
+
+fn connect_gateways(bots: &mut [Bot], gateway_url: Option<&str>, demo_url: &str) {
     for bot in bots {
         let url = &mut bot.gateway.url;
         match gateway_url {
             Some(gateway_url) => gateway_url.clone_into(url),
             None if url.is_empty() || url == DEMO_GATEWAY => {
-                *url = format!("{base_url}{GATEWAY_PATH}");
+                demo_url.clone_into(url);
             }
             None => {}
         }
