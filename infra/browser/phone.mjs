@@ -19,6 +19,7 @@ const HEALS_WITHIN_MS = 60_000;
 // Longer than the debounce and an answer: a second answer would have come by then.
 const QUIET_MS = 6_000;
 const WIDE = { width: 1280, height: 800 };
+const TALL = { width: 1280, height: 900 };
 const NARROW = { width: 390, height: 844 };
 const ARGUMENTS = [
   '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
@@ -137,7 +138,7 @@ async function openPanel(page) {
 }
 
 async function arm(page, name, calls) {
-  await page.getByLabel('For the next so many calls').fill(String(calls));
+  await page.getByLabel('How many calls meet the fault').fill(String(calls));
   await pill(page, name).click();
   await pill(page, name).and(page.locator(pressed)).waitFor();
 }
@@ -160,10 +161,10 @@ async function armsAndClears(page) {
   await page.locator('.faults-chip').first().waitFor({ state: 'detached' });
   assert.equal(await page.locator(pressed).count(), 0);
   assert.equal((await panelState()).model.armed, null);
-  await page.getByLabel('For the next so many calls').fill('0');
+  await page.getByLabel('How many calls meet the fault').fill('0');
   await pill(page, '500').click();
   assert.equal((await panelState()).model.armed, null, 'zero calls arm nothing');
-  await page.getByLabel('For the next so many calls').fill('7');
+  await page.getByLabel('How many calls meet the fault').fill('7');
   await pill(page, 'Empty answer').focus();
   await page.keyboard.press('Enter');
   await page.getByText('Model: Empty answer, 7 calls left').waitFor();
@@ -199,27 +200,31 @@ async function losesTheAnswer(page) {
   assert.equal(await answers(page).count(), answered + 1, 'shown once');
 }
 
-/** A key that is not accepted, for as many customers as it takes: the breaker opens, and the next one waits for it. */
+/** A key that is not accepted, for as many customers as it takes: the breaker opens, and the next burst waits for it. */
 async function opensTheBreaker(page) {
   const { pace } = await panelState();
   await arm(page, 'Invalid key', pace.breaker_failures);
   const bot = await page.locator('#bot').inputValue();
-  for (let other = 0; other < pace.breaker_failures; other += 1) {
+  for (let other = 1; other < pace.breaker_failures; other += 1) {
     const contact = `62812${String(Date.now()).slice(-7)}${other}`;
     const body = JSON.stringify({ bot, contact, name: 'Budi', text: 'Halo' });
     await fetch(`${base}/phone/messages`, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
   }
+  await write(page, 'Halo');
+  await newest(page).getByText('Fallback sent').waitFor({ timeout: ANSWER_WITHIN_MS });
   await page.locator('.gauge-breaker dd', { hasText: /^open until \d/ }).waitFor({ timeout: ANSWER_WITHIN_MS });
+  await page.locator('.step[data-step="breaker_open"]', { hasText: 'Breaker opens' }).waitFor({ state: 'attached' });
   await arm(page, '500', 3);
-  for (const text of ['Halo', 'kopi gayo', 'berapa ya?']) await write(page, text);
-  await page.getByText('Waits for the breaker').first().waitFor({ timeout: ANSWER_WITHIN_MS });
-  await page.getByText(/^Next attempt due in/).waitFor();
+  await write(page, 'kopi gayo berapa ya?');
+  await newest(page).getByText('Waits for the breaker').waitFor({ timeout: ANSWER_WITHIN_MS });
+  await newest(page).getByText('Waiting for the breaker').waitFor();
+  await newest(page).getByText(/^Next attempt due in/).waitFor();
 }
 
 async function faultPictures(page, { wide, narrow }) {
   for (const scheme of SCHEMES) {
     await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
-    await page.setViewportSize(WIDE);
+    await page.setViewportSize(TALL);
     await fits(page);
     await page.screenshot({ path: named(wide, scheme) });
     await page.setViewportSize(NARROW);
