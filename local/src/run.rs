@@ -71,8 +71,7 @@ impl Run {
         } else {
             Data::folder(&args.data)?
         };
-        let gateway_url = format!("{base_url}{GATEWAY_PATH}");
-        connect_gateways(&mut bots, args.gateway_url.as_deref(), &gateway_url);
+        connect_gateways(&mut bots, args.gateway_url.as_deref(), &base_url);
         let (settings, has_model) = settings_of(settings, &base_url, &data)?;
         let http: Arc<dyn Http> = Arc::new(Network::new()?);
         let world = World::open(Parts {
@@ -106,11 +105,7 @@ impl Run {
         }
         let model = has_model.then(|| Model::new(args.demo_latency()));
         let gateway = demo_gateway(&bots, &world);
-        let is_used = bots.iter().any(|bot| bot.gateway.url == gateway_url);
-        let faults = Faults {
-            model: model.as_ref().map(Model::faults),
-            gateway: is_used.then(|| gateway.faults()),
-        };
+        let faults = demo_faults(model.as_ref(), &gateway, &bots, address);
         Ok(Self {
             address,
             listener: Some(listener),
@@ -300,13 +295,28 @@ fn demo_gateway(bots: &[Bot], world: &World) -> Gateway {
     Gateway::with_names(tokens, Arc::new(conversation_of))
 }
 
-fn connect_gateways(bots: &mut [Bot], gateway_url: Option<&str>, demo_url: &str) {
+/// What can be broken on demand: the demo model where it answers, the demo gateway where a bot uses it.
+fn demo_faults(
+    model: Option<&Model>,
+    gateway: &Gateway,
+    bots: &[Bot],
+    address: SocketAddr,
+) -> Faults {
+    let demo_url = format!("http://{address}{GATEWAY_PATH}");
+    let is_used = bots.iter().any(|bot| bot.gateway.url == demo_url);
+    Faults {
+        model: model.map(Model::faults),
+        gateway: is_used.then(|| gateway.faults()),
+    }
+}
+
+fn connect_gateways(bots: &mut [Bot], gateway_url: Option<&str>, base_url: &str) {
     for bot in bots {
         let url = &mut bot.gateway.url;
         match gateway_url {
             Some(gateway_url) => gateway_url.clone_into(url),
             None if url.is_empty() || url == DEMO_GATEWAY => {
-                demo_url.clone_into(url);
+                *url = format!("{base_url}{GATEWAY_PATH}");
             }
             None => {}
         }
