@@ -149,3 +149,22 @@ async fn a_run_stops_in_time_while_its_model_does_not_answer_and_the_customer_ge
     let output = run.process.output();
     assert!(output.contains("step=\"committed\""), "{output}");
 }
+
+#[tokio::test]
+async fn a_run_with_a_real_model_and_gateway_has_nothing_to_break() {
+    let data = Folder::new();
+    let run = Wish::demo(data.path())
+        .arg("--gateway-url")
+        .arg("http://127.0.0.1:9")
+        .set("OPENROUTER_BASE_URL", "http://127.0.0.1:9")
+        .set("OPENROUTER_API_KEY", "sk-or-v1-test")
+        .start()
+        .await;
+    let status = page(&run).await["status"]["faults"].clone();
+    for (target, fault) in [("model", "timeout"), ("gateway", "refused")] {
+        assert_eq!(status[target]["available"], false);
+        let body = json!({"target": target, "fault": fault, "calls": 1});
+        let (status, answer) = run.post("/demo/faults", &[], &body).await.unwrap();
+        assert_eq!(status, 409, "{answer}");
+    }
+}
