@@ -1,8 +1,8 @@
 // The right side: gauges of the queues, and one card per burst with its steps and its countdown.
 
-import { Bursts, chip, title } from './bursts.js';
+import { Bursts, chip, countsDown, title } from './bursts.js';
 import { icon, make } from './chat.js';
-import { describe, dollars, duration, offset } from './words.js';
+import { breakerText, describe, dollars, duration, offset } from './words.js';
 
 const CARDS = 30;
 const FULL_GAUGE = 10; // so many messages fill a gauge
@@ -22,9 +22,11 @@ export class Inside {
     Object.assign(this, { gauges, list, nothing, announce, skewMs: 0 });
     this.counts = new Map(GAUGES.map(([key, label, hint]) => [key, this.makeGauge(key, label, hint)]));
     this.breaker = this.makeGauge('breaker', 'Breaker', BREAKER);
+    this.breakerStatus = {};
     this.reset([], Date.now());
     const frame = () => {
       this.paintCountdown();
+      this.paintBreaker();
       requestAnimationFrame(frame);
     };
     requestAnimationFrame(frame);
@@ -57,9 +59,24 @@ export class Inside {
       gauge.bar.style.transform = `scaleX(${Math.min(1, count / FULL_GAUGE)})`;
       gauge.box.classList.toggle('is-busy', count > 0);
     }
-    const { state = 'closed', failures = 0 } = status?.breaker ?? {};
-    this.breaker.number.textContent = state === 'closed' && failures > 0 ? `${state} (${failures} failed)` : state;
-    this.breaker.box.classList.toggle('is-busy', state !== 'closed' || failures > 0);
+    this.breakerStatus = status?.breaker ?? {};
+    this.paintBreaker();
+    const waiting = this.bursts.retryAt(status?.retry_at_ms ?? null, this.now());
+    if (waiting) this.paint(waiting);
+  }
+
+  /** The server's clock. */
+  now() {
+    return Date.now() + this.skewMs;
+  }
+
+  /** Time passes without a word from the server: the bar of an open breaker shrinks, and its cooldown ends. */
+  paintBreaker() {
+    const { text, tone, share } = breakerText(this.breakerStatus, this.now(), (at) => clock.format(at - this.skewMs));
+    const { box, number, bar } = this.breaker;
+    if (number.textContent !== text) number.textContent = text;
+    box.dataset.tone = tone;
+    bar.style.transform = `scaleX(${share})`;
   }
 
   makeGauge(key, label, hint) {
@@ -87,7 +104,8 @@ export class Inside {
     for (const step of burst.steps.slice(card.painted)) card.steps.append(row(step, burst.startedMs));
     card.painted = burst.steps.length;
     card.facts.replaceChildren(...facts(burst));
-    card.countdown.hidden = burst.state !== 'waiting' || burst.dueMs === null;
+    card.countdown.hidden = !countsDown(burst);
+    card.countdown.dataset.tone = burst.state === 'waiting' ? 'calm' : 'warn';
   }
 
   makeCard(burst) {
@@ -115,11 +133,12 @@ export class Inside {
   }
 
   paintCountdown() {
-    const burst = this.bursts.all.findLast((one) => one.state === 'waiting' && one.dueMs !== null);
+    const burst = this.bursts.all.findLast(countsDown);
     const card = burst && this.cards.get(burst.key);
     if (!card) return;
-    const leftMs = Math.max(0, burst.dueMs - Date.now() - this.skewMs);
-    const text = leftMs > 0 ? `Trigger due in ${(leftMs / 1000).toFixed(1)} s` : 'Trigger is due';
+    const leftMs = Math.max(0, burst.dueMs - this.now());
+    const what = burst.state === 'waiting' ? 'Trigger' : 'Next attempt';
+    const text = leftMs > 0 ? `${what} due in ${(leftMs / 1000).toFixed(1)} s` : `${what} is due`;
     if (card.countdownText.textContent !== text) card.countdownText.textContent = text;
     const share = burst.delayMs > 0 ? leftMs / burst.delayMs : 0;
     card.countdownBar.style.transform = `scaleX(${Math.min(1, share)})`;

@@ -1,6 +1,7 @@
 // The page: who writes to whom, the composer, and the live connection.
 
 import { Chat, icon, make } from './chat.js';
+import { Faults } from './faults.js';
 import { Inside } from './inside.js';
 
 const $ = (id) => document.getElementById(id);
@@ -15,6 +16,10 @@ const REOPEN_MS = [1_000, 2_000, 5_000];
 
 const chat = new Chat({ log: $('log'), list: $('bubbles'), typing: $('typing'), presence: $('presence') }, (bubble) => post(bubble));
 const inside = new Inside({ gauges: $('gauges'), list: $('bursts'), nothing: $('nothing'), announce: $('announce') });
+const faults = new Faults({
+  box: $('faults'), toggle: $('faults-toggle'), body: $('faults-body'), now: $('faults-now'), clear: $('faults-clear'),
+  calls: $('faults-calls'), sides: $('faults-sides'), hint: $('faults-hint'), error: $('faults-error'),
+});
 const kept = load();
 let bots = [];
 let feed = null;
@@ -53,6 +58,11 @@ function setLink(state, text) {
   if ($('link-text').textContent !== text) $('link-text').textContent = text;
 }
 
+function showStatus(status) {
+  inside.setStatus(status);
+  faults.setState(status.faults);
+}
+
 function open() {
   feed?.close();
   const mine = new EventSource(`/phone/events?${new URLSearchParams({ bot: kept.bot, contact: kept.contact })}`);
@@ -63,12 +73,12 @@ function open() {
     setLink('live', 'Live');
     chat.reset(`${kept.bot}|${kept.contact}`, botName(), snapshot.bubbles);
     inside.reset(snapshot.steps, snapshot.now_ms);
-    inside.setStatus(snapshot.status);
+    showStatus(snapshot.status);
   });
   on('bubble', (bubble) => chat.put(bubble));
   on('presence', ({ state }) => chat.setTyping(state === 'composing'));
   on('read', ({ ids }) => chat.markRead(ids));
-  on('status', (status) => inside.setStatus(status));
+  on('status', showStatus);
   on('step', (step) => {
     inside.add(step);
     $('tab-news').hidden = document.body.dataset.view === 'inside';

@@ -4,6 +4,7 @@ pub mod args;
 pub mod clock;
 pub mod data;
 pub mod engines;
+pub mod faults;
 pub mod front;
 pub mod gateway;
 mod greeting;

@@ -17,6 +17,7 @@ use crate::args::Args;
 use crate::clock::WorldClock;
 use crate::data::Data;
 use crate::engines::Through;
+use crate::faults::{self, Faults};
 use crate::front::{self, Hooks, WebhookAt};
 use crate::gateway::Gateway;
 use crate::greeting;
@@ -44,6 +45,7 @@ pub struct Run {
     steps: Steps,
     gateway: Gateway,
     model: Option<Model>,
+    faults: Faults,
     remote: Option<Arc<Remote>>,
     http: Arc<dyn Http>,
 }
@@ -102,12 +104,16 @@ impl Run {
         if owed > 0 {
             tracing::info!(owed, "conversations of the last run are owed an answer");
         }
+        let model = has_model.then(|| Model::new(args.demo_latency()));
+        let gateway = demo_gateway(&bots, &world);
+        let faults = demo_faults(model.as_ref(), &gateway, &bots, address);
         Ok(Self {
             address,
             listener: Some(listener),
             data,
-            gateway: Gateway::new(bots.iter().map(|bot| bot.gateway.token.clone()).collect()),
-            model: has_model.then(|| Model::new(args.demo_latency())),
+            gateway,
+            model,
+            faults,
             world,
             bots,
             steps,
@@ -170,6 +176,8 @@ impl Run {
             () = &mut shutdown => {}
         }
         stop.send_replace(true);
+        // A turn that waits for a model that hangs gets its answer now, and can end.
+        self.faults.clear();
         // The demo model and gateway are still served, so that what is in flight can end.
         let patience = tokio::time::sleep(STOP_PATIENCE);
         tokio::select! {
@@ -191,6 +199,8 @@ impl Run {
             },
         };
         let world = self.world.clone();
+        let pace = inside::pace(&world);
+        let faults = self.faults.clone();
         let pseudonyms = self.world.pseudonyms.clone();
         let phone = phone::router(PhoneState {
             steps: self.steps.clone(),
@@ -205,13 +215,14 @@ impl Run {
                 at: at.clone(),
                 bots: self.bots.clone(),
             }),
-            status: Arc::new(move || inside::status(&world)),
+            status: Arc::new(move |bot, contact| inside::status(&world, &faults, bot, contact)),
             conversation_of: Arc::new(move |bot, contact| {
                 inside::conversation_of(&pseudonyms, bot, contact)
             }),
         });
         let mut router = front::router(at)
             .merge(phone)
+            .merge(faults::router(self.faults.clone(), pace))
             .merge(self.world.engines.router())
             .nest(GATEWAY_PATH, self.gateway.router());
         if let Some(model) = &self.model {
@@ -262,6 +273,35 @@ impl Run {
 
 const GATEWAY_PATH: &str = "/demo/wuzapi";
 const MODEL_PATH: &str = "/demo/openrouter";
+
+fn demo_gateway(bots: &[Bot], world: &World) -> Gateway {
+    let tokens = bots.iter().map(|bot| bot.gateway.token.clone()).collect();
+    let ids: Vec<String> = bots
+        .iter()
+        .map(|bot| bot.bot_id.as_str().to_owned())
+        .collect();
+    let pseudonyms = world.pseudonyms.clone();
+    let conversation_of = move |session: usize, phone: &str| {
+        let bot = ids.get(session).map_or("", String::as_str);
+        inside::conversation_of(&pseudonyms, bot, phone)
+    };
+    Gateway::with_names(tokens, Arc::new(conversation_of))
+}
+
+/// What can be broken on demand: the demo model where it answers, the demo gateway where a bot uses it.
+fn demo_faults(
+    model: Option<&Model>,
+    gateway: &Gateway,
+    bots: &[Bot],
+    address: SocketAddr,
+) -> Faults {
+    let demo_url = format!("http://{address}{GATEWAY_PATH}");
+    let is_used = bots.iter().any(|bot| bot.gateway.url == demo_url);
+    Faults {
+        model: model.map(Model::faults),
+        gateway: is_used.then(|| gateway.faults()),
+    }
+}
 
 fn connect_gateways(bots: &mut [Bot], gateway_url: Option<&str>, base_url: &str) {
     for bot in bots {

@@ -31,6 +31,8 @@ pub struct Step {
     pub at_ms: i64,
     /// What happened: `stored`, `claimed`, `committed`, …
     pub step: String,
+    /// How the line was logged: `INFO`, `WARN`, `ERROR`. It tells the tone of a step that the page does not know.
+    pub level: &'static str,
     /// The keyed hash of the conversation, where the step belongs to one.
     pub conversation: Option<String>,
     /// The other fields of the line, those of the spans around it included.
@@ -52,6 +54,20 @@ struct Feed {
 struct History {
     last_seq: u64,
     steps: VecDeque<Step>,
+}
+
+impl Step {
+    /// Whether it belongs to the conversation with this hash. A step of none that is about a provider or a model (a
+    /// breaker that opens, a model that is parked) concerns every conversation.
+    #[must_use]
+    pub fn concerns(&self, conversation: &str) -> bool {
+        match &self.conversation {
+            Some(own) => own == conversation,
+            None => ["provider", "model"]
+                .iter()
+                .any(|name| self.fields.contains_key(*name)),
+        }
+    }
 }
 
 impl Default for Steps {
@@ -165,6 +181,7 @@ where
             seq: 0,
             at_ms: now_ms(),
             step,
+            level: event.metadata().level().as_str(),
             conversation,
             fields: fields.0,
             message,
@@ -252,7 +269,7 @@ mod tests {
             panic!("one step")
         };
         assert_eq!(step.seq, 1);
-        assert_eq!(step.step, "answered");
+        assert_eq!((step.step.as_str(), step.level), ("answered", "INFO"));
         assert_eq!(step.conversation.as_deref(), Some("00ff00ff00ff00ff"));
         assert_eq!(step.message, "the model answered");
         assert_eq!(
@@ -260,6 +277,23 @@ mod tests {
             serde_json::json!({"tokens_in": 412, "cost_usd": 0.00021, "model": "demo/model"})
         );
         assert_eq!(live.try_recv().unwrap(), *step);
+    }
+
+    #[test]
+    fn a_step_of_no_conversation_concerns_all_when_it_is_about_a_provider_or_a_model() {
+        let (steps, _live) = logged(|| {
+            tracing::info!(step = "claimed", conversation = "aa", model = "m");
+            tracing::warn!(step = "breaker_open", provider = "openrouter");
+            tracing::warn!(step = "model_parked", model = "m");
+            tracing::info!(step = "sweep", sweeper_hits = 0);
+        });
+        let (history, _) = steps.subscribe();
+        let seen = |hash: &str| -> Vec<String> {
+            let mine = history.iter().filter(|step| step.concerns(hash));
+            mine.map(|step| step.step.clone()).collect()
+        };
+        assert_eq!(seen("aa"), ["claimed", "breaker_open", "model_parked"]);
+        assert_eq!(seen("bb"), ["breaker_open", "model_parked"]);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::Router;
 use tokio::sync::broadcast;
 
+use crate::faults::{GatewayFault, Switch};
 use crate::steps::now_ms;
 
 /// Accepted sends that are remembered, for `sends` and to recognise a repeated id.
@@ -108,12 +109,18 @@ impl fmt::Debug for Sent {
     }
 }
 
-/// The demo gateway. Clones share one.
+/// The keyed hash of a conversation, for a session and a phone as [`GatewayEvent`] has them.
+pub type ConversationOf = Arc<dyn Fn(usize, &str) -> String + Send + Sync>;
+
+/// The demo gateway. Clones share one, and its faults.
 #[derive(Clone)]
 pub struct Gateway(Arc<Shared>);
 
 struct Shared {
     tokens: Vec<String>,
+    faults: Switch<GatewayFault>,
+    /// For the log.
+    conversation_of: ConversationOf,
     log: Mutex<Log>,
     live: broadcast::Sender<GatewayEvent>,
 }
@@ -126,6 +133,15 @@ struct Log {
     reads: VecDeque<(usize, String)>,
 }
 
+/// What became of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Taken {
+    /// When the first call with its id came, in milliseconds since 1970 (UTC).
+    first_ms: i64,
+    /// This was not the first.
+    repeated: bool,
+}
+
 impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gateway")
@@ -135,14 +151,28 @@ impl fmt::Debug for Gateway {
 }
 
 impl Gateway {
-    /// A gateway with one WhatsApp number per token.
+    /// A gateway with one WhatsApp number per token. Its log lines name no conversation.
     #[must_use]
     pub fn new(tokens: Vec<String>) -> Self {
+        Self::with_names(tokens, Arc::new(|_, _| String::new()))
+    }
+
+    /// A gateway whose log lines name their conversation: what it did wrong is then a step of that conversation.
+    #[must_use]
+    pub fn with_names(tokens: Vec<String>, conversation_of: ConversationOf) -> Self {
         Self(Arc::new(Shared {
             tokens,
+            faults: Switch::default(),
+            conversation_of,
             log: Mutex::default(),
             live: broadcast::channel(LIVE).0,
         }))
+    }
+
+    /// What its next calls of `/chat/send/text` meet.
+    #[must_use]
+    pub fn faults(&self) -> Switch<GatewayFault> {
+        self.0.faults.clone()
     }
 
     /// `POST /chat/send/text`, `/chat/presence` and `/chat/markread`.
@@ -187,8 +217,8 @@ impl Gateway {
         self.0.tokens.iter().position(|known| known == token)
     }
 
-    /// Takes a text; the moment in the answer is that of the first call with this id.
-    fn text(&self, session: usize, phone: String, id: String, body: String) -> i64 {
+    /// Takes a text. What is told is the first call with this id, as WhatsApp shows an id once (I5).
+    fn text(&self, session: usize, phone: String, id: String, body: String) -> Taken {
         let mut log = self.log();
         let key = (session, id.clone());
         let at_ms = now_ms();
@@ -217,7 +247,10 @@ impl Gateway {
                 body,
             });
         }
-        first_ms.unwrap_or(at_ms)
+        Taken {
+            first_ms: first_ms.unwrap_or(at_ms),
+            repeated: first_ms.is_some(),
+        }
     }
 
     fn read(&self, session: usize, phone: String, ids: Vec<String>) {

@@ -183,7 +183,7 @@ async fn typing_and_read_ticks_reach_the_phone() {
 fn neither_phone_nor_text_prints() {
     let gateway = gateway();
     let mut events = gateway.subscribe();
-    gateway.text(0, "6281100020001".into(), "abc".into(), "rahasia".into());
+    let _ = gateway.text(0, "6281100020001".into(), "abc".into(), "rahasia".into());
     let printed = format!(
         "{:?} {:?} {gateway:?}",
         gateway.sends(),
@@ -203,4 +203,88 @@ fn what_is_remembered_is_bounded() {
     assert_eq!(gateway.sends().len(), SENDS_KEPT);
     assert_eq!(gateway.log().sent_at_ms.len(), SENDS_KEPT);
     assert_eq!(gateway.sends()[0].id, "id3");
+}
+
+/// A call as a client over a socket sees it: none when the answer broke off.
+async fn answer_of(gateway: &Gateway, body: &Value) -> Option<Value> {
+    let request = Request::post("/chat/send/text")
+        .header("token", "token-a")
+        .body(Body::from(body.to_string()))
+        .unwrap();
+    let response = gateway.router().oneshot(request).await.unwrap();
+    let bytes = response.into_body().collect().await.ok()?.to_bytes();
+    Some(serde_json::from_slice(&bytes).unwrap())
+}
+
+#[tokio::test]
+async fn a_lost_answer_shows_the_message_and_the_same_id_again_shows_it_no_second_time() {
+    let gateway = gateway();
+    let mut events = gateway.subscribe();
+    gateway.faults().arm(GatewayFault::AnswerLost, 2);
+    let body = json!({"Phone": "6281100020001", "Body": "Halo", "Id": "abc123"});
+    assert_eq!(answer_of(&gateway, &body).await, None);
+    assert_eq!(gateway.texts(0, "6281100020001").len(), 1);
+    assert_eq!(answer_of(&gateway, &body).await, None);
+    let answer = answer_of(&gateway, &body).await.unwrap();
+    assert_eq!(answer["data"]["Id"], "abc123");
+    assert!(events.try_recv().is_ok());
+    assert!(events.try_recv().is_err(), "shown once");
+    assert_eq!(gateway.sends().len(), 3);
+}
+
+#[tokio::test]
+async fn a_refused_message_is_not_shown_and_the_next_call_sends_it() {
+    let gateway = gateway();
+    gateway.faults().arm(GatewayFault::Refused, 1);
+    let body = json!({"Phone": "6281100020001", "Body": "Halo", "Id": "abc123"});
+    let (status, answer) = send(&gateway, &body).await;
+    assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+    let refused = json!({"code": 500, "error": "no session", "success": false});
+    assert_eq!(answer, refused);
+    assert!(gateway.sends().is_empty());
+    assert_eq!(send(&gateway, &body).await.0, StatusCode::OK);
+    assert!(!gateway.sends()[0].repeated);
+}
+
+#[tokio::test]
+async fn typing_ticks_and_bad_calls_use_no_fault_up() {
+    let gateway = gateway();
+    gateway.faults().arm(GatewayFault::Refused, 1);
+    let typing = json!({"Phone": "62811", "State": "composing"});
+    let (status, _) = call(&gateway, "/chat/presence", "token-a", &typing).await;
+    assert_eq!(status, StatusCode::OK);
+    let read = json!({"Id": ["A1"], "Chat": "62811@s.whatsapp.net"});
+    let (status, _) = call(&gateway, "/chat/markread", "token-a", &read).await;
+    assert_eq!(status, StatusCode::OK);
+    let (status, _) = send(&gateway, &json!({"Body": "Halo"})).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert_eq!(gateway.faults().armed(), Some((GatewayFault::Refused, 1)));
+}
+
+#[tokio::test]
+async fn what_the_gateway_did_is_a_step_of_its_conversation_and_prints_neither_phone_nor_text() {
+    use tracing::instrument::WithSubscriber;
+    use tracing_subscriber::layer::SubscriberExt;
+
+    let names = Arc::new(|session: usize, phone: &str| format!("{session}-{}", phone.len()));
+    let gateway = Gateway::with_names(vec!["token-a".to_owned()], names);
+    gateway.faults().arm(GatewayFault::AnswerLost, 1);
+    let steps = crate::steps::Steps::new();
+    let body = json!({"Phone": "6281100020001", "Body": "rahasia", "Id": "abc123"});
+    let twice = async {
+        answer_of(&gateway, &body).await;
+        answer_of(&gateway, &body).await;
+    };
+    let subscriber = tracing_subscriber::registry().with(steps.layer());
+    twice.with_subscriber(subscriber).await;
+    let (seen, _) = steps.subscribe();
+    let names: Vec<&str> = seen.iter().map(|step| step.step.as_str()).collect();
+    assert_eq!(names, ["demo_fault", "demo_repeat"]);
+    assert!(
+        seen.iter()
+            .all(|step| step.conversation.as_deref() == Some("0-13"))
+    );
+    let printed = serde_json::to_string(&seen).unwrap();
+    assert!(printed.contains("answer_lost"));
+    assert!(!printed.contains("6281100020001") && !printed.contains("rahasia"));
 }

@@ -1,18 +1,21 @@
 //! wuzapi's wire format: field names in any case (Go's decoder), `token` header, `{code, success, data|error}`.
 
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::post;
 use clivy::conversation::ids::hex;
+use futures_util::stream;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{Gateway, GatewayEvent};
+use crate::faults::{Fault, GatewayFault, Met};
 use crate::steps::now_ms;
 
 pub(super) fn router(gateway: Gateway) -> Router {
@@ -49,16 +52,64 @@ async fn send_text(
     State(gateway): State<Gateway>,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<Json<Value>, Refused> {
+) -> Result<Response, Refused> {
     let call = Call::new(&gateway, &headers, &body)?;
     let phone = call.text("Phone").ok_or(bad("missing Phone in Payload"))?;
     let text = call.text("Body").ok_or(bad("missing Body in Payload"))?;
     let phone = recipient(phone)?;
     let id = call.text("Id").map_or_else(new_id, str::to_owned);
-    let at_ms = gateway.text(call.session, phone, id.clone(), text.to_owned());
-    Ok(done(
-        &json!({"Details": "Sent", "Id": id, "Timestamp": at_ms / 1_000}),
-    ))
+    let conversation = (gateway.0.conversation_of)(call.session, &phone);
+    let met = gateway.0.faults.meet();
+    if let Some(met) = &met {
+        tell_of(met, &conversation);
+    }
+    if met.as_ref().map(|met| met.fault) == Some(GatewayFault::Refused) {
+        return Err(NO_SESSION);
+    }
+    let taken = gateway.text(call.session, phone, id.clone(), text.to_owned());
+    if taken.repeated {
+        tracing::info!(
+            step = "demo_repeat",
+            conversation,
+            "the demo gateway knows the id: the customer sees one message"
+        );
+    }
+    let answer = done(&json!({"Details": "Sent", "Id": id, "Timestamp": taken.first_ms / 1_000}));
+    Ok(match met.map(|met| met.fault) {
+        Some(GatewayFault::AnswerLost) => broken_off(&answer.0.to_string()),
+        Some(GatewayFault::Refused) | None => answer.into_response(),
+    })
+}
+
+/// wuzapi's words when its WhatsApp connection is down. It says 500 for what was not sent and for what perhaps was.
+const NO_SESSION: Refused = Refused(StatusCode::INTERNAL_SERVER_ERROR, "no session");
+
+fn tell_of(met: &Met<GatewayFault>, conversation: &str) {
+    tracing::warn!(
+        step = "demo_fault",
+        conversation,
+        target = "gateway",
+        fault = met.fault.name(),
+        calls_left = met.calls_left,
+        "the demo gateway fails as the fault panel says"
+    );
+}
+
+/// An answer whose connection breaks in the middle: its beginning, then the error that makes the server hang up.
+fn broken_off(answer: &str) -> Response {
+    let half: String = answer.chars().take(answer.chars().count() / 2).collect();
+    let pieces = [Ok(half), Err(io::ErrorKind::ConnectionReset.into())];
+    let body = Body::from_stream(stream::iter::<[io::Result<String>; 2]>(pieces));
+    let length = answer.len().to_string();
+    let kind = "application/json".to_owned();
+    (
+        [
+            (header::CONTENT_TYPE, kind),
+            (header::CONTENT_LENGTH, length),
+        ],
+        body,
+    )
+        .into_response()
 }
 
 async fn presence(

@@ -3,24 +3,30 @@
 //! It is no language model: it finds the bot's documents in the system message, looks for those that the customer asks
 //! about, and quotes them. Every answer says that it comes from the demo model.
 
+mod account;
 mod answer;
+mod refusals;
 mod words;
 
-use std::sync::{Arc, Mutex, PoisonError};
+pub(crate) use refusals::{RETRY_AFTER_SECONDS, SMALL_CONTEXT_TOKENS};
+
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Json, Response};
+use axum::response::Json;
 use axum::routing::{get, post};
 use clivy::conversation::ids::hex;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::faults::{Fault, Met, ModelFault, Switch};
 use crate::steps::now_ms;
+use refusals::{Refusal, Size, refusal};
 
 /// The name that answers carry, whatever model was asked for: the logs should not claim another.
 pub const MODEL_NAME: &str = "clivy/model-demo";
@@ -28,15 +34,14 @@ pub const MODEL_NAME: &str = "clivy/model-demo";
 /// Pretend prices in USD per token, of the size that small models have.
 const USD_PER_TOKEN_IN: f64 = 0.000_000_15;
 const USD_PER_TOKEN_OUT: f64 = 0.000_000_60;
-/// Pretend credits in USD.
-const CREDITS: f64 = 10.0;
 
-/// The demo model. Clones share one account.
+/// The demo model. Clones share one account and its faults.
 #[derive(Clone, Debug)]
 pub struct Model {
     latency: Duration,
     /// USD.
     used: Arc<Mutex<f64>>,
+    faults: Switch<ModelFault>,
 }
 
 impl Model {
@@ -46,50 +51,35 @@ impl Model {
         Self {
             latency,
             used: Arc::default(),
+            faults: Switch::default(),
         }
+    }
+
+    /// What its next calls of `chat/completions` meet.
+    #[must_use]
+    pub fn faults(&self) -> Switch<ModelFault> {
+        self.faults.clone()
     }
 
     /// `POST /chat/completions`, `GET /key` and `GET /credits`, relative to the base URL.
     pub fn router(&self) -> Router {
         Router::new()
             .route("/chat/completions", post(completions))
-            .route("/key", get(key))
-            .route("/credits", get(credits))
+            .route("/key", get(account::key))
+            .route("/credits", get(account::credits))
             .with_state(self.clone())
-    }
-
-    fn used(&self) -> f64 {
-        *self.used.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn charge(&self, usd: f64) {
-        *self.used.lock().unwrap_or_else(PoisonError::into_inner) += usd;
-    }
-}
-
-/// An error in OpenRouter's shape.
-struct Refused(StatusCode, &'static str);
-
-impl IntoResponse for Refused {
-    fn into_response(self) -> Response {
-        let Self(status, message) = self;
-        (
-            status,
-            Json(json!({"error": {"code": status.as_u16(), "message": message}})),
-        )
-            .into_response()
     }
 }
 
 /// OpenRouter refuses calls without a key; any key will do here.
-fn authorize(headers: &HeaderMap) -> Result<(), Refused> {
+fn authorize(headers: &HeaderMap) -> Result<(), Refusal> {
     let key = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.strip_prefix("Bearer "));
     match key {
         Some(key) if !key.trim().is_empty() => Ok(()),
-        _ => Err(Refused(
+        _ => Err(Refusal::new(
             StatusCode::UNAUTHORIZED,
             "No auth credentials found",
         )),
@@ -104,6 +94,38 @@ struct Request {
     max_tokens: Option<usize>,
     #[serde(default)]
     stream: bool,
+    /// Clivy sends the conversation's keyed hash.
+    #[serde(default)]
+    session_id: Option<String>,
+}
+
+impl Request {
+    fn parse(body: &[u8]) -> Result<Self, Refusal> {
+        let bad = |message: &str| Refusal::new(StatusCode::BAD_REQUEST, message);
+        let request: Self =
+            serde_json::from_slice(body).map_err(|_| bad("Invalid JSON in the request body"))?;
+        if request.messages.is_empty() {
+            return Err(bad("Input required: specify \"prompt\" or \"messages\""));
+        }
+        if request.stream {
+            return Err(bad("The demo model does not stream"));
+        }
+        Ok(request)
+    }
+
+    fn size(&self) -> Size {
+        let of_message = |message: &Message| tokens(&message.text());
+        Size {
+            prompt: self.messages.iter().map(of_message).sum(),
+            answer: self.max_tokens.unwrap_or(0),
+        }
+    }
+
+    /// What all messages of a role say.
+    fn texts(&self, role: &str) -> Vec<String> {
+        let mine = self.messages.iter().filter(|message| message.role == role);
+        mine.map(Message::text).collect()
+    }
 }
 
 #[derive(Deserialize)]
@@ -142,46 +164,58 @@ async fn completions(
     State(model): State<Model>,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<Json<Value>, Refused> {
+) -> Result<Json<Value>, Refusal> {
     authorize(&headers)?;
-    let request: Request = serde_json::from_slice(&body)
-        .map_err(|_| Refused(StatusCode::BAD_REQUEST, "Invalid JSON in the request body"))?;
-    if request.messages.is_empty() {
-        return Err(Refused(
-            StatusCode::BAD_REQUEST,
-            "Input required: specify \"prompt\" or \"messages\"",
-        ));
-    }
-    if request.stream {
-        return Err(Refused(
-            StatusCode::BAD_REQUEST,
-            "The demo model does not stream",
-        ));
+    let request = Request::parse(&body)?;
+    let met = model.faults.meet();
+    if let Some(met) = &met {
+        fail(met, &request).await?;
     }
     if !model.latency.is_zero() {
         tokio::time::sleep(model.latency).await;
     }
-    let of_role = |role: &str| -> Vec<String> {
-        let mine = request
-            .messages
-            .iter()
-            .filter(|message| message.role == role);
-        mine.map(Message::text).collect()
+    let (text, finish_reason) = if met.is_some_and(|met| met.fault == ModelFault::EmptyAnswer) {
+        (String::new(), "stop")
+    } else {
+        let burst = request.texts("user").pop().unwrap_or_default();
+        let whole = answer::answer(&request.texts("system").join("\n\n"), &burst);
+        cut(&whole, request.max_tokens)
     };
-    let burst = of_role("user").pop().unwrap_or_default();
-    let whole = answer::answer(&of_role("system").join("\n\n"), &burst);
-    let (text, finish_reason) = cut(&whole, request.max_tokens);
-    let tokens_in: usize = request
-        .messages
-        .iter()
-        .map(|message| tokens(&message.text()))
-        .sum();
     let usage = Usage {
-        tokens_in,
+        tokens_in: request.size().prompt,
         tokens_out: tokens(&text),
     };
     model.charge(usage.cost());
     Ok(Json(completion(&body, &text, finish_reason, &usage)))
+}
+
+/// Does what the fault is, as far as it comes before an answer.
+async fn fail(met: &Met<ModelFault>, request: &Request) -> Result<(), Refusal> {
+    let refused = refusal(met.fault, request.size());
+    let fits = met.fault == ModelFault::ContextTooLong && refused.is_none();
+    if !fits {
+        tracing::warn!(
+            step = "demo_fault",
+            conversation = request.session_id.as_deref().filter(|id| is_hash(id)),
+            target = "model",
+            fault = met.fault.name(),
+            calls_left = met.calls_left,
+            "the demo model fails as the fault panel says"
+        );
+    }
+    match refused {
+        Some(refused) => Err(refused),
+        None if met.fault == ModelFault::Timeout => {
+            met.hang().await;
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
+/// Whether it is a conversation's keyed hash: whatever else a caller sends has no place in the log (I11).
+fn is_hash(id: &str) -> bool {
+    id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 struct Usage {
@@ -238,28 +272,7 @@ fn cut(text: &str, max_tokens: Option<usize>) -> (String, &'static str) {
     }
 }
 
-async fn key(State(model): State<Model>, headers: HeaderMap) -> Result<Json<Value>, Refused> {
-    authorize(&headers)?;
-    let used = model.used();
-    Ok(Json(json!({"data": {
-        "label": "model-demo",
-        "limit": CREDITS,
-        "limit_remaining": (CREDITS - used).max(0.0),
-        "limit_reset": null,
-        "usage": used,
-        "usage_daily": used,
-        "usage_weekly": used,
-        "usage_monthly": used,
-        "is_free_tier": false,
-    }})))
-}
-
-async fn credits(State(model): State<Model>, headers: HeaderMap) -> Result<Json<Value>, Refused> {
-    authorize(&headers)?;
-    Ok(Json(
-        json!({"data": {"total_credits": CREDITS, "total_usage": model.used()}}),
-    ))
-}
-
+#[cfg(test)]
+mod fault_tests;
 #[cfg(test)]
 mod tests;

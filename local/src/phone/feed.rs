@@ -38,7 +38,7 @@ pub(super) async fn events(
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Refused> {
     let conversation = phone.conversation(&whose.bot, &whose.contact)?;
     let hash = (phone.world.conversation_of)(&whose.bot, &conversation.contact);
-    let feed = Feed::new(phone, conversation, hash);
+    let feed = Feed::new(phone, whose.bot, conversation, hash);
     let events = stream::unfold(feed, |mut feed| async move {
         let event = feed.next().await?;
         Some((Ok(event), feed))
@@ -48,6 +48,7 @@ pub(super) async fn events(
 
 struct Feed {
     phone: Arc<Phone>,
+    bot: String,
     conversation: Conversation,
     /// What the steps of this conversation carry.
     hash: String,
@@ -61,16 +62,16 @@ struct Feed {
 }
 
 impl Feed {
-    fn new(phone: Arc<Phone>, conversation: Conversation, hash: String) -> Self {
+    fn new(phone: Arc<Phone>, bot: String, conversation: Conversation, hash: String) -> Self {
         // Subscribed before the snapshot is taken: what falls between comes twice, and the page knows it by its id.
         let gateway = phone.world.gateway.subscribe();
         let bubbles = phone.chats.subscribe();
         let (history, steps) = phone.world.steps.subscribe();
         let mut tick = tokio::time::interval(STATUS_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mine = |step: &Step| step.conversation.as_deref() == Some(hash.as_str());
+        let mine = |step: &Step| step.concerns(&hash);
         let history: Vec<Step> = history.into_iter().filter(mine).collect();
-        let status = (phone.world.status)();
+        let status = (phone.world.status)(&bot, &conversation.contact);
         let snapshot = json!({
             "now_ms": now_ms(),
             "bubbles": all_bubbles(&phone, &conversation),
@@ -80,6 +81,7 @@ impl Feed {
         Self {
             snapshot: Some(event("snapshot", &snapshot).retry(RETRY_AFTER)),
             phone,
+            bot,
             conversation,
             hash,
             steps,
@@ -110,8 +112,7 @@ impl Feed {
     }
 
     fn step(&self, step: &Step) -> Option<Event> {
-        let mine = step.conversation.as_deref() == Some(self.hash.as_str());
-        mine.then(|| event("step", step))
+        step.concerns(&self.hash).then(|| event("step", step))
     }
 
     fn seen(&self, seen: GatewayEvent) -> Option<Event> {
@@ -142,7 +143,7 @@ impl Feed {
     }
 
     fn status(&mut self) -> Option<Event> {
-        let now = (self.phone.world.status)();
+        let now = (self.phone.world.status)(&self.bot, &self.conversation.contact);
         let elapsed = i64::try_from(self.status_at.elapsed().as_millis()).unwrap_or(i64::MAX);
         if !status::is_news(&self.status, &now, elapsed) {
             return None;

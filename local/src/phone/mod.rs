@@ -32,9 +32,10 @@ pub trait Deliver: Send + Sync {
     fn deliver(&self, bot_id: &str, body: Value) -> BoxFuture<'_, (u16, String)>;
 }
 
-/// What the world tells about its queues: `{queue: {visible, in_flight, delayed, triggers: [{due_in_ms, state,
-/// receive_count}]}, dlq: {visible}, breaker: {state, failures}}`.
-pub type Status = Arc<dyn Fn() -> Value + Send + Sync>;
+/// What the world tells a page of a bot and a contact: `{queue: {visible, in_flight, delayed, triggers: [{due_in_ms, state,
+/// receive_count}]}, dlq: {visible}, breaker: {state, failures, max_failures, open_until_ms, cooldown_ms, probing},
+/// retry_at_ms, faults}`.
+pub type Status = Arc<dyn Fn(&str, &str) -> Value + Send + Sync>;
 
 /// The keyed hash that steps carry, for a bot and a contact.
 pub type ConversationOf = Arc<dyn Fn(&str, &str) -> String + Send + Sync>;
@@ -52,7 +53,7 @@ pub struct PhoneState {
     pub bot_names: Vec<String>,
     /// The way to the webhook function.
     pub deliver: Arc<dyn Deliver>,
-    /// The state of the queues.
+    /// The state of queues, breaker and faults.
     pub status: Status,
     /// The hash by which a conversation's steps are known.
     pub conversation_of: ConversationOf,
@@ -117,10 +118,12 @@ async fn asset(Path(name): Path<String>) -> Response {
     const JS: &str = "text/javascript; charset=utf-8";
     match name.as_str() {
         "phone.css" => file(CSS, include_str!("../../assets/phone.css")),
+        "faults.css" => file(CSS, include_str!("../../assets/faults.css")),
         "inside.css" => file(CSS, include_str!("../../assets/inside.css")),
         "phone.js" => file(JS, include_str!("../../assets/phone.js")),
         "chat.js" => file(JS, include_str!("../../assets/chat.js")),
         "bursts.js" => file(JS, include_str!("../../assets/bursts.js")),
+        "faults.js" => file(JS, include_str!("../../assets/faults.js")),
         "inside.js" => file(JS, include_str!("../../assets/inside.js")),
         "words.js" => file(JS, include_str!("../../assets/words.js")),
         "icon.svg" => file("image/svg+xml", include_str!("../../assets/icon.svg")),

@@ -49,9 +49,10 @@ fn bench(answers: &[(u16, &'static str)]) -> Bench {
         bot_ids: vec!["demo".to_owned(), "other".to_owned()],
         bot_names: vec!["Kopi Sore".to_owned()],
         deliver: Arc::clone(&webhook) as Arc<dyn Deliver>,
-        status: Arc::new(
-            move || json!({"queue": {"delayed": *seen.lock().unwrap(), "triggers": []}}),
-        ),
+        status: Arc::new(move |bot, contact| {
+            let waiting = *seen.lock().unwrap();
+            json!({"queue": {"delayed": waiting, "triggers": []}, "of": [bot, contact]})
+        }),
         conversation_of: Arc::new(|bot, contact| format!("hash of {bot} {contact}")),
     });
     Bench {
@@ -173,7 +174,15 @@ async fn the_page_and_every_file_it_names_are_served_under_the_policy() {
         waiting.extend(named.into_iter().filter(|path| !served.contains(path)));
         waiting.dedup();
     }
-    for file in ["phone.css", "phone.js", "chat.js", "bursts.js", "icon.svg"] {
+    for file in [
+        "phone.css",
+        "phone.js",
+        "chat.js",
+        "bursts.js",
+        "faults.js",
+        "faults.css",
+        "icon.svg",
+    ] {
         assert!(
             served.contains(&format!("/assets/{file}")),
             "{file}: {served:?}"
@@ -359,7 +368,9 @@ async fn a_page_sees_what_happens_in_its_own_conversation_and_nothing_else() {
 async fn the_status_comes_when_it_changed_and_only_then() {
     let bench = bench(&[]);
     let mut events = bench.events(RINA).await;
-    assert_eq!(events.next().await.1["status"]["queue"]["delayed"], 0);
+    let status = events.next().await.1["status"].clone();
+    assert_eq!(status["queue"]["delayed"], 0);
+    assert_eq!(status["of"], json!(["demo", RINA]));
     assert!(events.is_silent().await);
     *bench.waiting.lock().unwrap() = 3;
     let (name, status) = events.next().await;
