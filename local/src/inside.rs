@@ -3,10 +3,10 @@
 
 use clivy::breaker::Breaker;
 use clivy::conversation::ids::{BotId, Contact, ConversationId, EpochMs};
+use clivy::llm::Provider;
 use clivy::pseudonym::Pseudonyms;
 use clivy::table::keys;
 use serde_json::{Value, json};
-use worker::breaker::OPENROUTER;
 
 use crate::engines::Engines;
 use crate::faults::Faults;
@@ -106,7 +106,7 @@ fn number(item: &Value, name: &str) -> Option<i64> {
 fn breaker(engines: &Engines) -> Option<Breaker> {
     let key = json!({
         "TableName": TABLE,
-        "Key": {"pk": {"S": keys::breaker(OPENROUTER)}, "sk": {"S": keys::BREAKER}},
+        "Key": {"pk": {"S": keys::breaker(Provider::OpenRouter.as_str())}, "sk": {"S": keys::BREAKER}},
     });
     let item = engines.read_item(&key)?;
     Some(Breaker {

@@ -274,6 +274,12 @@ pub fn worker_timeout_seconds(reader: &mut Reader) -> u32 {
     reader.number("WORKER_TIMEOUT_SECONDS", 180, 30..=900)
 }
 
+/// `OUTCOME_DEADLINE_SECONDS` (300), in milliseconds: how long a customer may wait for an answer before the fallback
+/// text is sent.
+pub fn outcome_deadline_ms(reader: &mut Reader) -> i64 {
+    i64::from(reader.number("OUTCOME_DEADLINE_SECONDS", 300, 10..=3_600)) * 1000
+}
+
 /// `BREAKER_COOLDOWN_SECONDS` (60): how long a provider that fails is left alone.
 pub fn breaker_cooldown_seconds(reader: &mut Reader) -> u32 {
     reader.number("BREAKER_COOLDOWN_SECONDS", 60, 1..=900)

@@ -49,6 +49,7 @@ pub enum Fault {
 #[derive(Default)]
 struct Plan {
     armed: Vec<(Role, usize, Fault)>,
+    standing: Vec<(String, Fault)>,
     log: Vec<(Role, String)>,
     refused: Vec<String>,
 }
@@ -67,6 +68,15 @@ impl Faults {
         let mut plan = self.plan.lock().unwrap();
         let so_far = plan.log.iter().filter(|(other, _)| *other == role).count();
         plan.armed.push((role, so_far + index, fault));
+    }
+
+    /// From now on `fault` happens at every effect whose name ends so.
+    pub fn always(&self, name: &str, fault: Fault) {
+        self.plan
+            .lock()
+            .unwrap()
+            .standing
+            .push((name.to_owned(), fault));
     }
 
     /// The effects of a function so far, by name.
@@ -124,8 +134,13 @@ impl Faults {
         let index = plan.log.iter().filter(|(other, _)| *other == role).count();
         plan.log.push((role, name.to_owned()));
         let is_now = |(armed, at, _): &(Role, usize, Fault)| *armed == role && *at == index;
-        let position = plan.armed.iter().position(is_now)?;
-        Some(plan.armed.swap_remove(position).2)
+        if let Some(position) = plan.armed.iter().position(is_now) {
+            return Some(plan.armed.swap_remove(position).2);
+        }
+        plan.standing
+            .iter()
+            .find(|(ending, _)| name.ends_with(ending))
+            .map(|(_, fault)| *fault)
     }
 
     /// The function that runs now dies.

@@ -30,6 +30,8 @@ pub enum Model {
     Says(String),
     /// Answers with this status and body.
     Http(u16, Value),
+    /// The same with headers.
+    HttpWith(u16, Vec<(&'static str, String)>, Value),
     /// Answers after this long.
     Slow(Duration, Box<Model>),
     /// The connection breaks.
@@ -37,6 +39,29 @@ pub enum Model {
     /// No answer, ever.
     Hangs,
 }
+
+/// One call of the model.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The host that was called.
+    pub host: String,
+    /// The key that was shown.
+    pub key: String,
+    /// When, since the start of the world.
+    pub at: Duration,
+    /// The body.
+    pub body: Value,
+}
+
+impl Asked {
+    /// The model that was asked for.
+    pub fn model(&self) -> &str {
+        self.body["model"].as_str().unwrap_or_default()
+    }
+}
+
+/// What the model does with a call that no script says anything about; none: it answers.
+type Rule = Box<dyn Fn(&Asked) -> Option<Model> + std::marker::Send + Sync>;
 
 /// What the gateway does with one text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +140,8 @@ struct State {
     account_calls: Vec<String>,
     model_script: VecDeque<Model>,
     gateway_script: VecDeque<Gateway>,
-    asked: Vec<Value>,
+    asked: Vec<Asked>,
+    rule: Option<Rule>,
     sends: Vec<Send>,
     others: Vec<(String, Value)>,
     best_effort_hangs: bool,
@@ -155,9 +181,19 @@ impl Outside {
         self.state().gateway_script.extend(script);
     }
 
+    /// From now on the model does this with every call that is not scripted.
+    pub fn model_follows(
+        &self,
+        rule: impl Fn(&Asked) -> Option<Model> + std::marker::Send + Sync + 'static,
+    ) {
+        self.state().rule = Some(Box::new(rule));
+    }
+
     /// Whatever was scripted for the model: it works from now on.
     pub fn model_is_well(&self) {
-        self.state().model_script.clear();
+        let mut state = self.state();
+        state.model_script.clear();
+        state.rule = None;
     }
 
     /// Whatever was scripted for the gateway: it works from now on.
@@ -172,6 +208,11 @@ impl Outside {
 
     /// The bodies the model was asked with.
     pub fn asked(&self) -> Vec<Value> {
+        self.calls().into_iter().map(|asked| asked.body).collect()
+    }
+
+    /// Every call of the model, in order.
+    pub fn calls(&self) -> Vec<Asked> {
         self.state().asked.clone()
     }
 
@@ -254,11 +295,13 @@ impl Outside {
         }
     }
 
-    async fn model(&self, body: &Value) -> Result<Response<Bytes>, HttpError> {
+    async fn model(&self, asked: Asked) -> Result<Response<Bytes>, HttpError> {
+        let body = &asked.body.clone();
         let step = {
             let mut state = self.state();
-            state.asked.push(body.clone());
-            state.model_script.pop_front()
+            state.asked.push(asked.clone());
+            let scripted = state.model_script.pop_front();
+            scripted.or_else(|| state.rule.as_ref()?(&asked))
         };
         let mut step = step.unwrap_or_else(|| {
             let says = Model::Says(format!("Jawaban atas: {}", last_user(body)));
@@ -271,6 +314,13 @@ impl Outside {
         match step {
             Model::Says(text) => Ok(answer(200, &completion(body, &text))),
             Model::Http(status, body) => Ok(answer(status, &body)),
+            Model::HttpWith(status, headers, body) => {
+                let mut answer = answer(status, &body);
+                for (name, value) in headers {
+                    answer.headers_mut().insert(name, value.parse().unwrap());
+                }
+                Ok(answer)
+            }
             Model::Breaks => Err(HttpError::Broken),
             Model::Hangs => std::future::pending().await,
             Model::Slow(..) => unreachable!("unwrapped above"),
@@ -302,12 +352,29 @@ impl Outside {
         }
     }
 
-    async fn route(&self, path: &str, body: &Value) -> Result<Response<Bytes>, HttpError> {
-        match path {
-            "/api/v1/chat/completions" => self.model(body).await,
-            KEY | CREDITS => self.account(path).await,
+    async fn route(
+        &self,
+        request: &Request<Bytes>,
+        body: &Value,
+    ) -> Result<Response<Bytes>, HttpError> {
+        let header = |name: &str| {
+            let value = request.headers().get(name)?;
+            value.to_str().ok().map(str::to_owned)
+        };
+        match request.uri().path() {
+            path if path.ends_with("/chat/completions") => {
+                let key = header("authorization").unwrap_or_default();
+                let asked = Asked {
+                    host: request.uri().host().unwrap_or_default().to_owned(),
+                    key: key.trim_start_matches("Bearer ").to_owned(),
+                    at: self.started.elapsed(),
+                    body: body.clone(),
+                };
+                self.model(asked).await
+            }
+            path @ (KEY | CREDITS) => self.account(path).await,
             "/chat/send/text" => self.text(body).await,
-            _ => {
+            path => {
                 let hangs = {
                     let mut state = self.state();
                     state.others.push((path.to_owned(), body.clone()));
@@ -350,7 +417,7 @@ impl Http for Outside {
                     Some(Fault::Late(by)) => tokio::time::sleep(by).await,
                     _ => {}
                 }
-                let answer = self.route(&path, &body).await;
+                let answer = self.route(&request, &body).await;
                 match fault {
                     Some(Fault::Crash(When::After)) => self.faults.die().await,
                     Some(Fault::Error(When::After)) => Err(HttpError::Broken),

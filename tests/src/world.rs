@@ -88,6 +88,27 @@ impl TestWorld {
         tokio::spawn(mapping.run(std::future::pending()));
     }
 
+    /// Starts the sweeper's schedule; it ends with the test's runtime. On AWS it runs every minute; what is owed is swept
+    /// when it is owed for longer than the sweeper's patience, so every four minutes will do.
+    pub fn start_sweeper(&self) {
+        let (sweeper, clock) = (
+            Arc::clone(&self.world.sweeper),
+            Arc::clone(&self.world.clock),
+        );
+        let runs = async move {
+            loop {
+                tokio::time::sleep(Duration::from_secs(240)).await;
+                // The next run is the retry.
+                let _ = sweeper.sweep(clock.now().plus_ms(50_000)).await;
+            }
+        };
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the schedule runs beside the test"
+        )]
+        tokio::spawn(runs);
+    }
+
     /// Posts a body; gives status and JSON.
     pub async fn post(&self, body: &Value) -> (u16, Value) {
         self.request(post(body)).await
@@ -260,11 +281,14 @@ impl TestWorld {
             .await;
         for item in items["Items"].as_array().unwrap() {
             if item["sk"]["S"] == "HEAD" {
-                for attribute in ["pend", "c_fence", "c_text", "owed_pk", "tries"] {
+                for attribute in ["pend", "c_fence", "c_text", "owed_pk", "tries", "spent"] {
                     assert!(item.get(attribute).is_none(), "{attribute} is left: {item}");
                 }
             }
         }
+        let deadline = self.world.clock.now().plus_ms(50_000);
+        let swept = self.world.sweeper.sweep(deadline).await.unwrap();
+        assert_eq!(swept.turns_without_outcome, 0, "I1");
     }
 }
 

@@ -2,14 +2,15 @@
 
 use clivy::conversation::ids::EpochMs;
 use clivy::credits::{Assessment, BalanceLevel};
+use clivy::llm::{ErrorKind, Provider};
 use clivy::table::{Closed, Opened, TableError};
 
 use crate::Credits;
 
 /// The provider whose breaker is meant, as the worker calls it.
-pub const OPENROUTER: &str = "openrouter";
-/// Why the breaker is open.
-pub const NO_CREDITS: &str = "no_credits";
+pub const OPENROUTER: &str = Provider::OpenRouter.as_str();
+/// Why the breaker is open: what the worker says too when a call is refused for it.
+pub const NO_CREDITS: &str = ErrorKind::NoCredits.as_str();
 
 impl Credits {
     /// Opens the breaker of a key that has nothing left, and closes it again when there is something. What lies between

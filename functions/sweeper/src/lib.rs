@@ -32,6 +32,8 @@ pub struct Sweeper {
     pub pseudonyms: Pseudonyms,
     /// How long an answer may be owed before it is swept, in milliseconds.
     pub patience_ms: i64,
+    /// How long a customer may wait for an outcome before that is an alarm, in milliseconds.
+    pub outcome_patience_ms: i64,
 }
 
 /// What one run did.
@@ -39,6 +41,8 @@ pub struct Sweeper {
 pub struct Swept {
     /// Conversations that got a trigger.
     pub hits: usize,
+    /// Conversations whose customer has got neither an answer nor the fallback text in time: an alarm (I1).
+    pub turns_without_outcome: usize,
     /// Conversations that are owed an answer but could not be read or triggered.
     pub failed: usize,
     /// Whether every part of the index was looked at.
@@ -77,6 +81,7 @@ impl Sweeper {
             clock,
             pseudonyms,
             patience_ms: settings.patience_ms,
+            outcome_patience_ms: settings.outcome_patience_ms,
         })
     }
 
@@ -103,7 +108,8 @@ impl Sweeper {
     /// # Errors
     /// The index cannot be read.
     pub async fn sweep(&self, deadline: EpochMs) -> Result<Swept, TableError> {
-        let before = self.clock.now().plus_ms(-self.patience_ms);
+        let patience_ms = self.patience_ms.min(self.outcome_patience_ms);
+        let before = self.clock.now().plus_ms(-patience_ms);
         let mut swept = Swept::default();
         for shard in 0..keys::OWED_SHARDS {
             let mut from = None;
@@ -131,7 +137,7 @@ impl Sweeper {
     /// One conversation must not keep the others from being swept.
     async fn trigger(&self, owed: &Owed, swept: &mut Swept) {
         let conversation = self.pseudonyms.conversation(&owed.id);
-        match self.send(owed).await {
+        match self.look(owed, swept).await {
             Ok(true) => {
                 swept.hits += 1;
                 let owed_ms = self.clock.now().since_ms(owed.since);
@@ -151,11 +157,24 @@ impl Sweeper {
         }
     }
 
-    async fn send(&self, owed: &Owed) -> Result<bool, Trouble> {
+    /// Sends a trigger if nobody else will; true when it did.
+    async fn look(&self, owed: &Owed, swept: &mut Swept) -> Result<bool, Trouble> {
         let Some(head) = self.table.head(&owed.id).await? else {
             return Ok(false);
         };
         let now = self.clock.now();
+        if has_no_outcome(&head, now, self.outcome_patience_ms) {
+            swept.turns_without_outcome += 1;
+            tracing::error!(
+                step = "turn_without_outcome",
+                conversation = self.pseudonyms.conversation(&owed.id),
+                owed_ms = now.since_ms(owed.since),
+                "a customer has got neither an answer nor the fallback text"
+            );
+        }
+        if now.since_ms(owed.since) < self.patience_ms {
+            return Ok(false);
+        }
         let Some(key) = head.last_key.clone().filter(|_| is_stuck(&head, now)) else {
             return Ok(false);
         };
@@ -173,6 +192,7 @@ impl Sweeper {
         tracing::info!(
             step = "sweep",
             sweeper_hits = swept.hits,
+            turns_without_outcome = swept.turns_without_outcome,
             failed = swept.failed,
             complete = swept.complete,
             "swept"
@@ -183,9 +203,22 @@ impl Sweeper {
 /// Whether something is owed that nobody holds: no live claim, no pause, no backoff. Those have their triggers, and
 /// one more every minute would only pile up.
 fn is_stuck(head: &Head, now: EpochMs) -> bool {
-    let is_held = |until: Option<EpochMs>| until.is_some_and(|until| until >= now);
     match &head.claim {
-        Some(claim) => !is_held(Some(claim.until)),
-        None => !head.pend.is_empty() && !is_held(head.paused_until) && !is_held(head.retry_at),
+        Some(claim) => !lasts(Some(claim.until), now),
+        None => {
+            !head.pend.is_empty() && !lasts(head.paused_until, now) && !lasts(head.retry_at, now)
+        }
     }
+}
+
+/// Whether the customer has waited too long for us. A person's pause and a rate limit are no wait of ours.
+fn has_no_outcome(head: &Head, now: EpochMs, patience_ms: i64) -> bool {
+    let waits_too_long = head
+        .waits_since(now)
+        .is_some_and(|since| now.since_ms(since) >= patience_ms);
+    waits_too_long && !lasts(head.paused_until, now) && !lasts(head.held_until, now)
+}
+
+fn lasts(until: Option<EpochMs>, now: EpochMs) -> bool {
+    until.is_some_and(|until| until >= now)
 }

@@ -14,6 +14,8 @@ pub struct Settings {
     /// The longer one of `DEBOUNCE_MAX_WAIT_SECONDS` (15) and the worker's lease
     /// (`WORKER_TIMEOUT_SECONDS`, 180), plus `SWEEPER_GRACE_SECONDS` (30), in milliseconds.
     pub patience_ms: i64,
+    /// `OUTCOME_DEADLINE_SECONDS` (300) plus the same grace, in milliseconds.
+    pub outcome_patience_ms: i64,
 }
 
 impl Settings {
@@ -27,6 +29,8 @@ impl Settings {
             pseudonym_key: config::pseudonym_key(reader),
             log_level: config::log_level(reader),
             patience_ms: i64::from(longest_wait + grace) * 1000,
+            outcome_patience_ms: config::outcome_deadline_ms(reader)
+                .saturating_add(i64::from(grace) * 1000),
         }
     }
 }

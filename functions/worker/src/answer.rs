@@ -1,117 +1,164 @@
-//! K3 and K4: the model is asked once, and its answer is stored before anybody sees it.
+//! What becomes of a burst that has no draft yet. Limits first, then a kept answer or the model (K3), then the draft
+//! (K4): it is stored before anybody sees it.
 
-use std::time::Duration;
-
-use clivy::breaker::Breaker;
 use clivy::channel::wuzapi::Presence;
+use clivy::conversation::brake;
 use clivy::conversation::head::Draft;
-use clivy::conversation::ids::MessageId;
-use clivy::conversation::outcome::{Attempt, Outcome, TurnStatus};
-use clivy::llm::{Ask, Class, LlmAnswer, LlmError};
-use clivy::prompt::{self, Level, reply};
+use clivy::conversation::ids::{EpochMs, MessageId};
+use clivy::conversation::outcome::{Outcome, TurnStatus};
+use clivy::llm::{Rung, ladder};
+use clivy::prompt;
 use clivy::step;
-use clivy::table::{Drafted, TableError};
+use clivy::table::Drafted;
 use futures_util::future::{Either, select};
 
+use crate::ask::{self, Answer, Asked, Tried};
 use crate::batch::End;
-use crate::breaker::{Leave, Verdict};
 use crate::burst::{Conversation, gather};
 use crate::deliver;
 use crate::failure::{self, Failure, Trouble};
+use crate::keep;
 use crate::record::{Held, Job};
-
-/// What must be left of the invocation after the model has answered: draft, send, commit.
-const AFTER_ANSWER_MS: i64 = 10_000;
-/// Less than this is not worth asking for.
-const SHORTEST_ASK_MS: i64 = 1_000;
 
 /// Answers a burst that has no draft yet.
 pub async fn answer(job: &Job<'_>, held: &Held) -> Result<End, Trouble> {
     step!(info, "claimed", held.log, {}, "claimed a burst");
+    let rules = &job.worker.rules;
+    let nothing = Tried::default();
     if !held.bot.active {
-        let outcome = Outcome::without_answer(TurnStatus::Skipped, None);
-        return draft(job, held, String::new(), outcome).await;
+        return without_reply(job, held, TurnStatus::Skipped).await;
     }
-    if held.head.tries > job.worker.rules.ai_max_attempts {
-        // Earlier tries ended without a trace, in a crash or a timeout: no further one is paid for.
-        return fallback(job, held, None).await;
+    let is_retry = held.head.tries > 1;
+    if held.head.tries > rules.ai_max_attempts || (is_retry && failure::is_overdue(job, held)) {
+        // Earlier tries failed, or ended without a trace in a crash or a timeout: no further one is paid for.
+        return fallback(job, held, nothing).await;
+    }
+    let now = job.worker.clock.now();
+    let messages = held.claim.keys.len();
+    if let Some(until) = held
+        .head
+        .window
+        .closed_until(rules.rate_limit, messages, now)
+    {
+        return hold_back(job, held, until, "RateLimited").await;
     }
     let conversation = match gather(job, held).await {
         Ok(conversation) => conversation,
-        Err(error) => return failure::failed(job, held, &Failure::table(job, held, &error)).await,
+        Err(error) => {
+            return failure::failed(job, held, &Failure::of_table(&error), nothing).await;
+        }
     };
     if conversation.burst.is_empty() {
         // Its messages were erased: there is nothing to answer.
-        let outcome = Outcome::without_answer(TurnStatus::Skipped, None);
-        return draft(job, held, String::new(), outcome).await;
+        return without_reply(job, held, TurnStatus::Skipped).await;
     }
-    let leave = match leave(job).await {
-        Err(error) => return failure::failed(job, held, &Failure::table(job, held, &error)).await,
-        Ok(Leave::Given { breaker, probe }) => (breaker, probe),
-        // Nobody has been asked, and nobody will be in time.
-        Ok(Leave::NotBefore(_)) if failure::is_overdue(job, held) => {
-            return fallback(job, held, None).await;
+    if let Some(why) = brake::is_loop(&conversation.history, &conversation.burst) {
+        step!(warn, "loop_brake", held.log, { reason = why.as_str(), }, "the contact looks like another bot");
+        return without_reply(job, held, TurnStatus::Braked).await;
+    }
+    let question = keep::Question::of(job, held, conversation);
+    match question.kept(job, held).await {
+        Some(kept) => {
+            let end = draft(job, held, kept.text, kept.outcome, nothing).await?;
+            question.count(job, held).await;
+            Ok(end)
         }
-        Ok(Leave::NotBefore(until)) => return failure::wait(job, held, until, "BreakerOpen").await,
-    };
-    let asked = alongside(
-        ask(job, held, &conversation),
-        while_asking(job, held, &conversation),
+        None => ask_the_model(job, held, &question).await,
+    }
+}
+
+async fn ask_the_model(
+    job: &Job<'_>,
+    held: &Held,
+    question: &keep::Question,
+) -> Result<End, Trouble> {
+    let worker = job.worker;
+    let rungs = rungs(job, held, &question.conversation);
+    let nothing = Tried::default();
+    // K2: waiting for a breaker takes no room and no try.
+    match ask::all_shut_until(job, held, &rungs).await {
+        Ok(None) => {}
+        Ok(Some(until)) => return failure::wait(job, held, until, "BreakerOpen", nothing).await,
+        Err(error) => {
+            return failure::failed(job, held, &Failure::of_table(&error), nothing).await;
+        }
+    }
+    if let Some(limit) = worker.rules.bot_rate_limit {
+        let (bot_id, now) = (&held.bot.bot_id, worker.clock.now());
+        let messages = held.claim.keys.len();
+        match worker.table.take_room(bot_id, messages, limit, now).await {
+            Ok(None) => {}
+            Ok(Some(until)) => return hold_back(job, held, until, "BotRateLimited").await,
+            Err(error) => {
+                return failure::failed(job, held, &Failure::of_table(&error), nothing).await;
+            }
+        }
+    }
+    let (asked, tried) = alongside(
+        ask::ask(job, held, &question.conversation, &rungs),
+        while_asking(job, held, &question.conversation),
     )
     .await;
-    let verdict = asked
-        .as_ref()
-        .map_or_else(|failure| failure.verdict, |_| Verdict::Works);
-    tell(job, leave, verdict).await;
     match asked {
-        Ok((text, outcome)) => draft(job, held, text, outcome).await,
-        Err(failure) => failure::failed(job, held, &failure).await,
+        Asked::Answered(answer) => {
+            let outcome = answered(&answer);
+            let end = draft(job, held, answer.text.clone(), outcome, tried).await?;
+            question.keep(job, held, &answer).await;
+            Ok(end)
+        }
+        Asked::Failed(failure) => failure::failed(job, held, &failure, tried).await,
+        Asked::NotBefore(until) => failure::wait(job, held, until, "BreakerOpen", tried).await,
     }
 }
 
-/// K2: the provider's breaker. Asked after the claim, because a burst that waits too long must end all the same.
-async fn leave(job: &Job<'_>) -> Result<Leave, TableError> {
+fn rungs(job: &Job<'_>, held: &Held, conversation: &Conversation) -> Vec<Rung> {
     let worker = job.worker;
-    // A probe that dies is over when its invocation is.
-    let probe_until = job.deadline;
-    let now = worker.clock.now();
-    let leave = worker
-        .breaker
-        .leave(&worker.table, &job.owner, probe_until, now);
-    leave.await
+    let second = worker.second.as_ref().map(|second| &second.model);
+    ladder(
+        &held.bot,
+        &worker.rules.model,
+        second,
+        &prompt::question(&conversation.burst),
+    )
 }
 
-/// A breaker that cannot be told must not cost the customer the answer.
-async fn tell(job: &Job<'_>, leave: (Breaker, bool), verdict: Verdict) {
-    let worker = job.worker;
-    let now = worker.clock.now();
-    let limits = worker.rules.breaker;
-    let told = worker
-        .breaker
-        .tell(&worker.table, &job.owner, leave, verdict, limits, now);
-    if let Err(error) = told.await {
-        tracing::warn!(step = "breaker_not_told", %error, "the breaker could not be told");
-    }
+/// The customer has written more than the window takes: everything waits and is answered together (I9).
+async fn hold_back(job: &Job<'_>, held: &Held, until: EpochMs, why: &str) -> Result<End, Trouble> {
+    step!(info, "rate_limited", held.log, { reason = why, }, "the burst waits for the next window");
+    failure::hold(job, held, until, why, &Tried::default()).await
+}
+
+/// The burst ends without a reply.
+async fn without_reply(job: &Job<'_>, held: &Held, status: TurnStatus) -> Result<End, Trouble> {
+    let outcome = Outcome::without_answer(status);
+    draft(job, held, String::new(), outcome, Tried::default()).await
 }
 
 /// The customer gets the bot's fallback text, once, and the turn is parked.
-pub async fn fallback(
-    job: &Job<'_>,
-    held: &Held,
-    attempt: Option<Attempt>,
-) -> Result<End, Trouble> {
+pub async fn fallback(job: &Job<'_>, held: &Held, tried: Tried) -> Result<End, Trouble> {
     step!(warn, "fallback", held.log, {}, "no answer could be made");
-    let outcome = Outcome::without_answer(TurnStatus::Failed, attempt);
-    draft(job, held, held.bot.fallback_text().to_owned(), outcome).await
+    let outcome = Outcome::without_answer(TurnStatus::Failed);
+    let text = held.bot.fallback_text().to_owned();
+    draft(job, held, text, outcome, tried).await
 }
 
 /// K4. What HEAD holds afterwards is what is sent, whoever wrote it.
-async fn draft(job: &Job<'_>, held: &Held, text: String, outcome: Outcome) -> Result<End, Trouble> {
+async fn draft(
+    job: &Job<'_>,
+    held: &Held,
+    text: String,
+    outcome: Outcome,
+    tried: Tried,
+) -> Result<End, Trouble> {
     let id = &job.trigger.conversation;
     let draft = Draft {
         text,
         reply_id: id.reply_id(held.head.burst()),
-        outcome,
+        outcome: Outcome {
+            attempts: tried.attempts.clone(),
+            spent: held.head.spent.plus(tried.spent),
+            ..outcome
+        },
         sends: 1,
     };
     let drafted = job
@@ -125,130 +172,19 @@ async fn draft(job: &Job<'_>, held: &Held, text: String, outcome: Outcome) -> Re
             let stored = head.claim.as_ref().and_then(|claim| claim.draft.clone());
             deliver::deliver(job, held, &head, &stored.unwrap_or(draft)).await
         }
-        Drafted::Paused { until } => failure::wait(job, held, until, "Paused").await,
-        Drafted::FencedOut => failure::fenced_out(job, held).await,
-    }
-}
-
-/// K3: asks the model, with less context when it says that there is too much.
-async fn ask(
-    job: &Job<'_>,
-    held: &Held,
-    conversation: &Conversation,
-) -> Result<(String, Outcome), Failure> {
-    let worker = job.worker;
-    let model = held
-        .bot
-        .models
-        .first()
-        .map_or(&worker.rules.model, |model| &model.name);
-    let started_at = worker.clock.now();
-    let mut level = Level::Full;
-    let mut max_tokens = worker.rules.ai_max_tokens;
-    loop {
-        step!(info, "asked", held.log, { model, level = ?level, }, "asked the model");
-        match ask_once(job, conversation, &held.bot, model, level, max_tokens).await {
-            Ok(answer) => {
-                let text = reply::whatsapp_text(&answer.text);
-                if text.is_empty() {
-                    return Err(Failure::empty(job, held, started_at, model));
-                }
-                let outcome = answered(job, held, started_at, &answer);
-                return Ok((text, outcome));
-            }
-            Err(error) => match (error.class, level.shorter(), error.max_tokens) {
-                (Class::Reduce, Some(shorter), _) => level = shorter,
-                // The balance allows for a shorter answer: once.
-                (Class::Retry, _, Some(affordable))
-                    if affordable < max_tokens && affordable > 0 =>
-                {
-                    max_tokens = affordable;
-                }
-                _ => return Err(Failure::llm(job, held, started_at, model, &error)),
-            },
+        // A person has taken the conversation: the answer is thrown away.
+        Drafted::Paused { until } => {
+            failure::hold(job, held, until, "Paused", &tried.thrown_away()).await
         }
+        Drafted::FencedOut => failure::fenced_out(job, held, &tried.thrown_away()).await,
     }
 }
 
-async fn ask_once(
-    job: &Job<'_>,
-    conversation: &Conversation,
-    bot: &clivy::conversation::bot::Bot,
-    model: &str,
-    level: Level,
-    max_tokens: u32,
-) -> Result<LlmAnswer, LlmError> {
-    let worker = job.worker;
-    let id = &job.trigger.conversation;
-    let messages = prompt::build(
-        bot,
-        &conversation.history,
-        &conversation.burst,
-        &worker.rules.prompt,
-        level,
-    );
-    let left_ms = job
-        .left_ms()
-        .saturating_sub(AFTER_ANSWER_MS)
-        .max(SHORTEST_ASK_MS);
-    let timeout = worker.rules.ai_timeout.min(Duration::from_millis(
-        u64::try_from(left_ms).unwrap_or_default(),
-    ));
-    worker
-        .llm
-        .ask(
-            &Ask {
-                model,
-                messages: &messages,
-                max_tokens,
-                user: &worker.pseudonyms.user(id),
-                session_id: &worker.pseudonyms.conversation(id),
-                max_price: bot.max_price,
-                allow_training: bot.allow_training,
-            },
-            timeout,
-        )
-        .await
-}
-
-fn answered(
-    job: &Job<'_>,
-    held: &Held,
-    started_at: clivy::conversation::ids::EpochMs,
-    answer: &LlmAnswer,
-) -> Outcome {
-    let ended_at = job.worker.clock.now();
-    let latency_ms = ended_at.since_ms(started_at);
-    let usage = &answer.usage;
-    step!(
-        info,
-        "answered",
-        held.log,
-        {
-            model = answer.model,
-            llm_latency_ms = latency_ms,
-            tokens_in = usage.prompt_tokens,
-            tokens_out = usage.completion_tokens,
-            cost_usd = usage.cost_usd,
-        },
-        "the model answered"
-    );
+fn answered(answer: &Answer) -> Outcome {
     Outcome {
-        status: TurnStatus::Answered,
-        attempt: Some(Attempt {
-            number: held.head.tries,
-            started_at,
-            ended_at,
-            model: answer.model.clone(),
-            class: "ok".to_owned(),
-            message: String::new(),
-        }),
         model: Some(answer.model.clone()),
-        tokens_in: usage.prompt_tokens,
-        tokens_out: usage.completion_tokens,
-        tokens_cached: usage.cached_tokens,
-        cost_usd: usage.cost_usd,
-        llm_latency_ms: latency_ms,
+        is_free: answer.is_free,
+        ..Outcome::without_answer(TurnStatus::Answered)
     }
 }
 
@@ -276,6 +212,8 @@ pub async fn alongside<T>(main: impl Future<Output = T>, side: impl Future<Outpu
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]

@@ -11,6 +11,7 @@ use clivy::error::Class;
 use clivy::step;
 use clivy::table::{Commit, Committed, keys};
 
+use crate::ask::Tried;
 use crate::batch::End;
 use crate::failure::{self, Trouble};
 use crate::record::{Held, Job};
@@ -116,6 +117,9 @@ async fn commit(job: &Job<'_>, held: &Held, head: &Head, draft: &Draft) -> Resul
     let mut rearmed = cover(job, head).await?;
     for _ in 0..COMMIT_TRIES {
         let now = job.worker.clock.now();
+        let (messages, rules) = (held.claim.keys.len(), &job.worker.rules);
+        let is_said = !draft.text.is_empty();
+        let is_braked = draft.outcome.status == TurnStatus::Braked;
         let newest_ms = held.claim.keys.iter().filter_map(keys::platform_at).max();
         let committed = job
             .worker
@@ -128,6 +132,9 @@ async fn commit(job: &Job<'_>, held: &Held, head: &Head, draft: &Draft) -> Resul
                 draft,
                 reply_at: newest_ms.map_or(now, |newest| now.max(newest.plus_ms(1))),
                 now,
+                // I9: counted here, where a reply is counted once.
+                window: is_said.then(|| held.head.window.after(rules.rate_limit, messages, now)),
+                pause_until: is_braked.then(|| now.plus_ms(rules.loop_pause_ms)),
                 rearmed: rearmed.as_ref(),
             })
             .await?;
@@ -137,7 +144,9 @@ async fn commit(job: &Job<'_>, held: &Held, head: &Head, draft: &Draft) -> Resul
                 step!(info, "committed", held.log, { status, }, "committed the burst");
                 return Ok(End::Done);
             }
-            Committed::FencedOut => return failure::fenced_out(job, held).await,
+            Committed::FencedOut => {
+                return failure::fenced_out(job, held, &Tried::default()).await;
+            }
             Committed::Uncovered(head) => rearmed = cover(job, &head).await?,
         }
     }

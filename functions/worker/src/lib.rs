@@ -1,16 +1,19 @@
 //! The worker function: a batch of triggers becomes at most one reply per burst.
 //!
 //! Path of a burst: [`batch`] (records side by side, each for itself) -> [`record`] (K1: claim, decide or
-//! take over) -> [`answer`] (K3: ask, K4: draft) -> [`deliver`] (K5: send, K6: commit).
+//! take over) -> [`answer`] (limits, a kept answer, K4: draft) with [`ask`] and [`rung`] (K3: the models) -> [`deliver`] (K5: send, K6: commit).
 //! What goes wrong on the way is in [`failure`].
 
 mod answer;
+mod ask;
 mod batch;
-pub mod breaker;
+pub mod breakers;
 mod burst;
 mod deliver;
 mod failure;
+mod keep;
 mod record;
+mod rung;
 pub mod settings;
 
 use std::sync::Arc;
@@ -21,9 +24,10 @@ use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use clivy::bots::Bots;
 use clivy::channel::wuzapi::Sender;
 use clivy::clock::{Clock, SystemClock};
+use clivy::conversation::bot::ModelEntry;
 use clivy::conversation::ids::EpochMs;
 use clivy::http::{Http, Network};
-use clivy::llm::OpenRouter;
+use clivy::llm::LlmClient;
 use clivy::pseudonym::Pseudonyms;
 use clivy::queue::Queue;
 use clivy::table::Table;
@@ -40,10 +44,12 @@ pub struct Worker {
     pub dlq_url: String,
     /// Bots, cached.
     pub bots: Bots,
-    /// The breaker of the model's provider, as this instance sees it.
-    pub breaker: breaker::Seen,
-    /// The model.
-    pub llm: OpenRouter,
+    /// The breakers of the models' providers, as this instance sees them.
+    pub breakers: breakers::Breakers,
+    /// OpenRouter with the key that pays for bots without one of their own.
+    pub llm: LlmClient,
+    /// The provider below OpenRouter, where there is one.
+    pub second: Option<Second>,
     /// The gateways.
     pub sender: Sender,
     /// The time.
@@ -52,6 +58,14 @@ pub struct Worker {
     pub pseudonyms: Pseudonyms,
     /// The thresholds.
     pub rules: Rules,
+}
+
+/// The provider below OpenRouter on every ladder.
+pub struct Second {
+    /// Its client.
+    pub client: LlmClient,
+    /// The model to ask there.
+    pub model: ModelEntry,
 }
 
 impl Worker {
@@ -94,8 +108,12 @@ impl Worker {
             table,
             queue: Queue::new(sqs, settings.stores.queue_url, pseudonyms.clone()),
             dlq_url: settings.dlq_url,
-            breaker: breaker::Seen::default(),
-            llm: OpenRouter::new(Arc::clone(&http), settings.openrouter),
+            breakers: breakers::Breakers::default(),
+            llm: LlmClient::new(Arc::clone(&http), settings.openrouter),
+            second: settings.second.map(|second| Second {
+                client: LlmClient::new(Arc::clone(&http), second.settings),
+                model: second.model,
+            }),
             sender: Sender {
                 http,
                 timeout: settings.gateway_timeout,

@@ -1,7 +1,28 @@
 //! The circuit breaker of a provider, as rules: no I/O, no clock. The table keeps its state, so that all instances share
 //! one breaker (I7).
 
+use std::collections::BTreeMap;
+
 use crate::conversation::ids::EpochMs;
+
+/// What is known of a provider under one key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Provider {
+    /// Its breaker.
+    pub breaker: Breaker,
+    /// Models that are of no use until then: their free requests of the day are used up.
+    pub parked: BTreeMap<String, EpochMs>,
+    /// What opened the breaker, in the words of the error kinds; none while it is closed.
+    pub reason: Option<String>,
+}
+
+impl Provider {
+    /// Whether a model is parked now.
+    #[must_use]
+    pub fn is_parked(&self, model: &str, now: EpochMs) -> bool {
+        self.parked.get(model).is_some_and(|until| now < *until)
+    }
+}
 
 /// When a breaker opens, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -155,8 +155,9 @@ fn unclaimed(head: &Head, view: &View<'_>, debounce: &Debounce) -> Decision {
     if head.pend.is_empty() {
         return Decision::Ack(Done::NothingPending);
     }
-    let own_turn = head.pend.contains(view.key)
-        && (head.last_key.as_ref() == Some(view.key) || debounce.waited_enough(head, view.now));
+    let is_newest = head.last_key.as_ref() == Some(view.key);
+    let own_turn =
+        head.pend.contains(view.key) && (is_newest || debounce.waited_enough(head, view.now));
     if !own_turn {
         // The trigger of the newest message was enqueued before that message became visible (I3).
         return Decision::Ack(Done::Superseded);
@@ -168,6 +169,11 @@ fn unclaimed(head: &Head, view: &View<'_>, debounce: &Debounce) -> Decision {
         if let Some(until) = until
             && until > view.now
         {
+            if !is_newest {
+                // Nobody may claim yet, and the newest message's trigger comes back when somebody may (I3). A flood
+                // would otherwise keep one trigger per message alive.
+                return Decision::Ack(Done::Superseded);
+            }
             return rearm(until.since_ms(view.now), why);
         }
     }

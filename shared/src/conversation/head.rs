@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::ids::{EpochMs, Fence, MessageId, MessageKey, Owner};
-use super::outcome::Outcome;
+use super::outcome::{Outcome, Spent};
+use super::rate::Window;
 
 /// The protocol's part of a conversation's HEAD.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -25,6 +26,12 @@ pub struct Head {
     pub retry_at: Option<EpochMs>,
     /// Until when a person has the conversation.
     pub paused_until: Option<EpochMs>,
+    /// Until when the last burst that met a rate limit was held.
+    pub held_until: Option<EpochMs>,
+    /// The window of the rate limit.
+    pub window: Window,
+    /// What earlier tries of the burst in flight have used up.
+    pub spent: Spent,
     /// Who works on it, if anybody.
     pub claim: Option<Claim>,
 }
@@ -78,10 +85,53 @@ impl Head {
         self.bursts.saturating_add(1)
     }
 
+    /// Since when the customer has waited for nothing but us: from the oldest message that is not answered, or the end
+    /// of a pause or of a rate limit, whichever is last. None when nothing is owed.
+    #[must_use]
+    pub fn waits_since(&self, now: EpochMs) -> Option<EpochMs> {
+        let oldest = match &self.claim {
+            Some(claim) => Some(claim.since),
+            None => self.pend_since,
+        };
+        oldest.map(|oldest| {
+            [self.paused_until, self.held_until]
+                .into_iter()
+                .flatten()
+                .map(|until| until.min(now))
+                .fold(oldest, EpochMs::max)
+        })
+    }
+
     /// Whether HEAD itself shows that a message is stored. `false` says nothing: the message may have
     /// been answered long ago, and only its item tells.
     #[must_use]
     pub fn shows(&self, key: &MessageKey) -> bool {
         self.pend.contains(key) || self.claim.as_ref().is_some_and(|c| c.keys.contains(key))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_and_a_rate_limit_are_no_wait_of_ours() {
+        let now = EpochMs(100_000);
+        let head = Head {
+            pend_since: Some(EpochMs(10_000)),
+            ..Head::default()
+        };
+        assert_eq!(head.waits_since(now), Some(EpochMs(10_000)));
+        let held = Head {
+            held_until: Some(EpochMs(70_000)),
+            ..head.clone()
+        };
+        assert_eq!(held.waits_since(now), Some(EpochMs(70_000)));
+        let paused = Head {
+            paused_until: Some(EpochMs(500_000)),
+            ..held
+        };
+        assert_eq!(paused.waits_since(now), Some(now), "it still lasts");
+        assert_eq!(Head::default().waits_since(now), None);
     }
 }

@@ -152,6 +152,18 @@ impl EpochMs {
         Self(self.0.saturating_add(ms))
     }
 
+    /// The next midnight, UTC.
+    #[must_use]
+    pub fn next_utc_midnight(self) -> Self {
+        const DAY_MS: i64 = 86_400_000;
+        Self(
+            self.0
+                .div_euclid(DAY_MS)
+                .saturating_add(1)
+                .saturating_mul(DAY_MS),
+        )
+    }
+
     /// Milliseconds from `earlier` to this moment; negative when `earlier` is later.
     #[must_use]
     pub fn since_ms(self, earlier: Self) -> i64 {

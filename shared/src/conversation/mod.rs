@@ -10,4 +10,5 @@ pub mod message;
 mod models;
 pub mod outcome;
 pub mod question;
+pub mod rate;
 pub mod trigger;

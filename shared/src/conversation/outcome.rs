@@ -18,6 +18,8 @@ pub enum TurnStatus {
     Undelivered,
     /// The bot was switched off before the burst was answered.
     Skipped,
+    /// The contact looks like another bot: no answer, and the conversation is paused.
+    Braked,
     /// It had failed, and its messages were put back for another turn.
     Retried,
 }
@@ -32,9 +34,19 @@ impl TurnStatus {
             Self::Failed => "failed",
             Self::Undelivered => "undelivered",
             Self::Skipped => "skipped",
+            Self::Braked => "braked",
             Self::Retried => "retried",
         }
     }
+
+    /// All the ways in which a turn can be committed.
+    pub const ENDS: [Self; 5] = [
+        Self::Answered,
+        Self::Failed,
+        Self::Undelivered,
+        Self::Skipped,
+        Self::Braked,
+    ];
 
     /// Whether the turn is parked and a dead letter must say so (I1).
     #[must_use]
@@ -43,10 +55,10 @@ impl TurnStatus {
     }
 }
 
-/// One call to the model and how it went. Holds no text of anybody (I11).
+/// One model asked and how it went. A try asks one, or several of the ladder. Holds no text of anybody (I11).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Attempt {
-    /// 1 for the first.
+    /// The try it belongs to: 1 for the first.
     pub number: u32,
     /// When it began.
     pub started_at: EpochMs,
@@ -60,40 +72,84 @@ pub struct Attempt {
     pub message: String,
 }
 
+/// What calls to the model have used up, those that failed and those whose text nobody read included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Spent {
+    /// Calls made.
+    pub calls: u32,
+    /// Tokens of the prompts.
+    pub tokens_in: u64,
+    /// Tokens of the answers.
+    pub tokens_out: u64,
+    /// Tokens of the prompts that the provider had cached.
+    pub tokens_cached: u64,
+    /// What the provider charged, in USD.
+    pub cost_usd: f64,
+    /// How long the calls took, in milliseconds.
+    pub llm_latency_ms: i64,
+    /// Generations that were billed and never sent.
+    pub wasted: u32,
+}
+
+impl Spent {
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            calls: self.calls.saturating_add(other.calls),
+            tokens_in: self.tokens_in.saturating_add(other.tokens_in),
+            tokens_out: self.tokens_out.saturating_add(other.tokens_out),
+            tokens_cached: self.tokens_cached.saturating_add(other.tokens_cached),
+            cost_usd: self.cost_usd + other.cost_usd,
+            llm_latency_ms: self.llm_latency_ms.saturating_add(other.llm_latency_ms),
+            wasted: self.wasted.saturating_add(other.wasted),
+        }
+    }
+
+    /// The same when the text of the last call is thrown away.
+    #[must_use]
+    pub fn thrown_away(self) -> Self {
+        Self {
+            wasted: self.wasted.saturating_add(1),
+            ..self
+        }
+    }
+}
+
 /// The figures of a turn, fixed when its draft is stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// How it ends.
     pub status: TurnStatus,
-    /// The attempt that led to the draft, if one was made now.
-    pub attempt: Option<Attempt>,
+    /// The attempts of the try that led to the draft. Those of earlier tries are in the turn already.
+    #[serde(default)]
+    pub attempts: Vec<Attempt>,
     /// The model that answered.
+    #[serde(default)]
     pub model: Option<String>,
-    /// Tokens of the prompt.
-    pub tokens_in: u64,
-    /// Tokens of the answer.
-    pub tokens_out: u64,
-    /// Tokens of the prompt that the provider had cached.
-    pub tokens_cached: u64,
-    /// What the provider charged, in USD.
-    pub cost_usd: f64,
-    /// How long the model took, in milliseconds.
-    pub llm_latency_ms: i64,
+    /// Whether that model is free of charge.
+    #[serde(default)]
+    pub is_free: bool,
+    /// Tokens that a kept answer has saved; none when the model was asked.
+    #[serde(default)]
+    pub tokens_saved: Option<u64>,
+    /// What all tries of the turn have used up.
+    #[serde(default)]
+    pub spent: Spent,
 }
 
 impl Outcome {
     /// An outcome without an answer of the model.
     #[must_use]
-    pub fn without_answer(status: TurnStatus, attempt: Option<Attempt>) -> Self {
+    pub fn without_answer(status: TurnStatus) -> Self {
         Self {
             status,
-            attempt,
+            attempts: Vec::new(),
             model: None,
-            tokens_in: 0,
-            tokens_out: 0,
-            tokens_cached: 0,
-            cost_usd: 0.0,
-            llm_latency_ms: 0,
+            is_free: false,
+            tokens_saved: None,
+            spent: Spent::default(),
         }
     }
 }

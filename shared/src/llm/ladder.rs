@@ -15,7 +15,7 @@ pub enum Provider {
 impl Provider {
     /// The word that the table and the logs use.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::OpenRouter => "openrouter",
             Self::Second => "second",

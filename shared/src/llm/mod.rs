@@ -8,6 +8,7 @@ mod error;
 mod evidence;
 mod kinds;
 mod ladder;
+mod names;
 mod simple;
 mod wait;
 mod wording;

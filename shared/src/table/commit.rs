@@ -1,17 +1,17 @@
 //! K6: the burst is counted, its reply, its turn and its usage are written, all or nothing.
 
-use aws_sdk_dynamodb::types::{
-    AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
-};
+use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 
 use super::item::{self, preview};
 use super::schema::item_key;
 use super::store::{put, token, update};
+use super::usage::UsageCounts;
 use super::{Name, Table, TableError, Transacted, keys, n, s};
 use crate::conversation::head::{Claim, Draft, Head};
 use crate::conversation::ids::{ConversationId, EpochMs, MessageKey};
 use crate::conversation::message::{Author, Content, Message, MessageKind};
 use crate::conversation::outcome::TurnStatus;
+use crate::conversation::rate::Window;
 
 /// What is committed.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +30,10 @@ pub struct Commit<'a> {
     pub reply_at: EpochMs,
     /// The time.
     pub now: EpochMs,
+    /// The rate limit's window with this burst in it; none when the burst ends without a reply.
+    pub window: Option<Window>,
+    /// Until when the conversation is paused from now on, if it is.
+    pub pause_until: Option<EpochMs>,
     /// The newest pending message for which a trigger was sent just before, if any was (I3).
     pub rearmed: Option<&'a MessageKey>,
 }
@@ -65,7 +69,11 @@ impl Table {
         let mut writes: Vec<TransactWriteItem> = vec![
             update(self.end_claim(&commit).build().map_err(malformed)?),
             update(self.turn_record(&commit).build().map_err(malformed)?),
-            update(self.count_usage(&commit).build().map_err(malformed)?),
+            update(
+                self.add_usage(&commit.id.bot_id, commit.now, &counted(&commit))
+                    .build()
+                    .map_err(malformed)?,
+            ),
         ];
         if !commit.draft.text.is_empty() {
             let reply = reply(&commit);
@@ -107,6 +115,11 @@ impl Table {
                  l_name = if_not_exists(contact_name, :empty)",
             )
         };
+        let window = commit.window.map_or(
+            "",
+            |_| ", rate_since = :rate_since, rate_answered = :rate_answered",
+        );
+        let paused = commit.pause_until.map_or("", |_| ", paused_until = :pause");
         let (covered, still_owed, no_longer_owed) = match commit.rearmed {
             None => ("attribute_not_exists(pend)", "", ", owed_pk, owed_since"),
             Some(_) => (
@@ -119,9 +132,9 @@ impl Table {
             .table_name(&self.name)
             .set_key(Some(item_key(&keys::conversation(commit.id), keys::HEAD)))
             .update_expression(format!(
-                "SET burst = :burst, active_at = :now, list_at = :now, {listed}{said}{still_owed} \
+                "SET burst = :burst, active_at = :now, list_at = :now, {listed}{said}{window}{paused}{still_owed} \
                  REMOVE c_fence, c_owner, c_until, c_since, c_mids, c_text, c_rid, c_outcome, c_sends, \
-                 tries, retry_at{no_longer_owed}"
+                 tries, spent, retry_at{no_longer_owed}"
             ))
             .condition_expression(format!("c_fence = :fence AND {covered}"))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
@@ -135,48 +148,33 @@ impl Table {
                 .expression_attribute_values(":kind", s(MessageKind::Text.as_str()))
                 .expression_attribute_values(":author", s(Author::Bot.as_str()));
         }
+        if let Some(Window { since, answered }) = commit.window {
+            head = head
+                .expression_attribute_values(":rate_since", n(since.unwrap_or(commit.now).0))
+                .expression_attribute_values(":rate_answered", n(answered));
+        }
+        if let Some(until) = commit.pause_until {
+            head = head.expression_attribute_values(":pause", n(until.0));
+        }
         if let Some(rearmed) = commit.rearmed {
             head = head.expression_attribute_values(":rearmed", s(rearmed.as_str()));
         }
         head
     }
-
-    fn count_usage(&self, commit: &Commit<'_>) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
-        let outcome = &commit.draft.outcome;
-        let (pk, sk) = keys::usage(&commit.id.bot_id, commit.now);
-        let counts: [(&str, AttributeValue); 9] = [
-            ("turns", n(1)),
-            (outcome.status.as_str(), n(1)),
-            ("messages", n(commit.claim.keys.len())),
-            ("llm_calls", n(u32::from(outcome.attempt.is_some()))),
-            ("tokens_in", n(outcome.tokens_in)),
-            ("tokens_out", n(outcome.tokens_out)),
-            ("tokens_cached", n(outcome.tokens_cached)),
-            ("cost_usd", n(usd(outcome.cost_usd))),
-            ("llm_latency_ms", n(outcome.llm_latency_ms)),
-        ];
-        let mut usage = Update::builder()
-            .table_name(&self.name)
-            .set_key(Some(item_key(&pk, &sk)));
-        let mut parts = Vec::new();
-        for (index, (name, value)) in counts.into_iter().enumerate() {
-            parts.push(format!("#{index} :{index}"));
-            usage = usage
-                .expression_attribute_names(format!("#{index}"), name)
-                .expression_attribute_values(format!(":{index}"), value);
-        }
-        usage.update_expression(format!("ADD {}", parts.join(", ")))
-    }
 }
 
-/// Money with nine decimals: DynamoDB's numbers are decimal, and a token costs more than a nano-dollar.
-pub(super) fn usd(amount: f64) -> String {
-    let amount = if amount.is_finite() {
-        amount.max(0.0)
-    } else {
-        0.0
-    };
-    format!("{amount:.9}")
+/// What the commit of a burst counts.
+fn counted(commit: &Commit<'_>) -> UsageCounts {
+    let outcome = &commit.draft.outcome;
+    UsageCounts {
+        turns: 1,
+        by_status: [(outcome.status.as_str(), 1)].into(),
+        messages: commit.claim.keys.len() as u64,
+        free_answers: u64::from(outcome.is_free),
+        cache_hits: u64::from(outcome.tokens_saved.is_some()),
+        tokens_saved: outcome.tokens_saved.unwrap_or_default(),
+        ..UsageCounts::of(&outcome.spent)
+    }
 }
 
 fn reply(commit: &Commit<'_>) -> Message {

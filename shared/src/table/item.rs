@@ -8,7 +8,8 @@ use serde::Deserialize;
 use super::{Item, TableError};
 use crate::conversation::head::{Claim, Draft, Head};
 use crate::conversation::ids::{EpochMs, Fence, MessageId, MessageKey, Owner};
-use crate::conversation::outcome::Outcome;
+use crate::conversation::outcome::{Outcome, Spent};
+use crate::conversation::rate::Window;
 
 /// HEAD as it lies in the table: flat, so that one UpdateItem moves it. Unknown attributes are left
 /// alone, so that a newer version may add some.
@@ -23,6 +24,10 @@ struct HeadItem {
     tries: u32,
     retry_at: Option<EpochMs>,
     paused_until: Option<EpochMs>,
+    held_until: Option<EpochMs>,
+    rate_since: Option<EpochMs>,
+    rate_answered: u32,
+    spent: Option<String>,
     c_fence: Option<Fence>,
     c_owner: Option<String>,
     c_until: Option<EpochMs>,
@@ -68,6 +73,15 @@ pub(super) fn head(operation: &'static str, item: Item) -> Result<Head, TableErr
         tries: item.tries,
         retry_at: item.retry_at,
         paused_until: item.paused_until,
+        held_until: item.held_until,
+        window: Window {
+            since: item.rate_since,
+            answered: item.rate_answered,
+        },
+        spent: match item.spent {
+            None => Spent::default(),
+            Some(json) => serde_json::from_str(&json).map_err(|_| malformed("spent"))?,
+        },
         claim,
     })
 }

@@ -91,7 +91,7 @@ pub fn token(token: &str) -> String {
     format!("G#{}", hex(&Sha256::digest(token)))
 }
 
-/// The breaker of a provider.
+/// The breaker of a provider; of `provider#bot` where the bot has a key of its own.
 #[must_use]
 pub fn breaker(provider: &str) -> String {
     format!("X#{provider}")
@@ -130,13 +130,32 @@ pub fn owed_shard(shard: u32) -> String {
     format!("W#{shard}")
 }
 
+/// The counters of a bot's rate limit.
+#[must_use]
+pub fn bot_rate(bot_id: &BotId) -> String {
+    format!("R#{}", bot_id.as_str())
+}
+
+/// The counter of one window, by its beginning.
+#[must_use]
+pub fn window(begins: EpochMs) -> String {
+    format!("W#{:013}", begins.0.max(0))
+}
+
 /// The usage of a bot: partition by month, item by hour, both UTC.
 #[must_use]
 pub fn usage(bot_id: &BotId, at: EpochMs) -> (String, String) {
+    let (pk, day) = usage_day(bot_id, at);
+    (pk, format!("{day}{:02}", utc(at).hour()))
+}
+
+/// The usage of a bot's day: its partition, and what the sort keys of its hours begin with.
+#[must_use]
+pub fn usage_day(bot_id: &BotId, at: EpochMs) -> (String, String) {
     let at = utc(at);
     (
         format!("U#{}#{:04}{:02}", bot_id.as_str(), at.year(), at.month()),
-        format!("D#{:02}#H#{:02}", at.day(), at.hour()),
+        format!("D#{:02}#H#", at.day()),
     )
 }
 

@@ -13,6 +13,7 @@ mod item;
 pub mod keys;
 mod messages;
 mod owed;
+mod rate;
 mod release;
 mod repend;
 pub mod schema;
@@ -20,6 +21,7 @@ mod store;
 mod store_own;
 mod take_over;
 mod turn;
+mod usage;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -29,7 +31,7 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason};
 
-pub use breaker::Probe;
+pub use breaker::{Failure, Probe};
 pub use breaker_pause::{Closed, Opened};
 pub use cache::{CACHED_FOR_MS, Cached};
 pub use claim::{ClaimRequest, Claimed};
@@ -38,11 +40,12 @@ pub use credits::{CreditsRun, Hour, HourFinished, HourTaken};
 pub use draft::Drafted;
 pub use messages::StoredMessage;
 pub use owed::{Owed, OwedPage};
-pub use release::{Release, Released};
+pub use release::{Release, Released, Why};
 pub use repend::Repended;
 pub use store::Stored;
 pub use take_over::TakenOver;
 pub use turn::Turn;
+pub use usage::{UsageCounts, UsageHour};
 
 use crate::error::Class;
 

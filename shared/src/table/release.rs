@@ -9,23 +9,28 @@ use super::turn::attempt_value;
 use super::{Name, Table, TableError, Transacted, item, keys, n, s};
 use crate::conversation::head::Claim;
 use crate::conversation::ids::{ConversationId, EpochMs, Fence};
-use crate::conversation::outcome::{Attempt, TurnStatus};
+use crate::conversation::outcome::{Attempt, Spent, TurnStatus};
+
+/// How a claim is released.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Release<'a> {
+    /// When the next try may begin.
+    pub retry_at: EpochMs,
+    /// What all tries of the burst have used up.
+    pub spent: Spent,
+    /// Why, and what that costs.
+    pub why: Why<'a>,
+}
 
 /// Why a claim is released, and what that costs.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Release<'a> {
-    /// An attempt failed: it is recorded in the turn and stays counted.
-    Failed {
-        /// The attempt.
-        attempt: &'a Attempt,
-        /// When the next one may begin.
-        retry_at: EpochMs,
-    },
-    /// Something else must happen first: the try is given back.
-    Waiting {
-        /// When the next one may begin.
-        retry_at: EpochMs,
-    },
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Why<'a> {
+    /// The try failed: its attempts are recorded in the turn, and it stays counted.
+    Failed(&'a [Attempt]),
+    /// Something outside must happen first: the try is given back.
+    Waiting,
+    /// The customer is held back, by a limit or by a person: the try is given back, and the wait is not ours.
+    Held,
 }
 
 /// What came of it.
@@ -38,7 +43,7 @@ pub enum Released {
 }
 
 impl Table {
-    /// Puts a claim's messages back, under its fence and only without a draft (I2). A failed attempt is
+    /// Puts a claim's messages back, under its fence and only without a draft (I2). Failed attempts are
     /// recorded in the same transaction.
     ///
     /// Keys: HEAD and, for a failure, the turn. Costs 2 WCU, or 4 with the record.
@@ -51,32 +56,38 @@ impl Table {
         burst: u64,
         claim: &Claim,
         release: &Release<'_>,
+        now: EpochMs,
     ) -> Result<Released, TableError> {
         const OPERATION: &str = "release";
         let malformed = |e: aws_sdk_dynamodb::error::BuildError| {
             TableError::malformed(OPERATION, e.to_string())
         };
-        let (retry_at, given_back) = match release {
-            Release::Failed { retry_at, .. } => (retry_at, 0),
-            Release::Waiting { retry_at } => (retry_at, 1),
+        let (given_back, held) = match release.why {
+            Why::Failed(_) => (0, ""),
+            Why::Waiting => (1, ""),
+            Why::Held => (1, ", held_until = :retry_at"),
         };
+        let spent = serde_json::to_string(&release.spent)
+            .map_err(|_| TableError::malformed(OPERATION, "spent"))?;
         let head = Update::builder()
             .table_name(&self.name)
             .set_key(Some(item_key(&keys::conversation(id), keys::HEAD)))
-            .update_expression(
-                "SET pend_since = :since, retry_at = :retry_at, tries = tries - :given_back \
-                 ADD pend :keys REMOVE c_fence, c_owner, c_until, c_since, c_mids",
-            )
+            .update_expression(format!(
+                "SET pend_since = :since, retry_at = :retry_at, spent = :spent, \
+                 tries = tries - :given_back{held} \
+                 ADD pend :keys REMOVE c_fence, c_owner, c_until, c_since, c_mids"
+            ))
             .condition_expression("c_fence = :fence AND attribute_not_exists(c_text)")
             .expression_attribute_values(":since", n(claim.since.0))
-            .expression_attribute_values(":retry_at", n(retry_at.0))
+            .expression_attribute_values(":retry_at", n(release.retry_at.0))
+            .expression_attribute_values(":spent", s(spent))
             .expression_attribute_values(":given_back", n(given_back))
             .expression_attribute_values(":keys", item::key_set(&claim.keys))
             .expression_attribute_values(":fence", n(claim.fence.0));
         let mut writes = vec![update(head.build().map_err(malformed)?)];
-        if let Release::Failed { attempt, .. } = release {
+        if let Why::Failed(attempts) = release.why {
             let turn = self
-                .record_attempt(id, burst, attempt)
+                .record_attempts(id, burst, attempts, now)
                 .build()
                 .map_err(malformed)?;
             writes.push(update(turn));
@@ -92,27 +103,28 @@ impl Table {
         }
     }
 
-    fn record_attempt(
+    fn record_attempts(
         &self,
         id: &ConversationId,
         burst: u64,
-        attempt: &Attempt,
+        attempts: &[Attempt],
+        now: EpochMs,
     ) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
         Update::builder()
             .table_name(&self.name)
             .set_key(Some(item_key(&keys::conversation(id), &keys::turn(burst))))
             .update_expression(
                 "SET #status = :status, burst = :burst, expires_at = :expires, \
-                 attempts = list_append(if_not_exists(attempts, :none), :attempt)",
+                 attempts = list_append(if_not_exists(attempts, :none), :attempts)",
             )
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":status", s(TurnStatus::Retrying.as_str()))
             .expression_attribute_values(":burst", n(burst))
-            .expression_attribute_values(":expires", self.expires_at(attempt.ended_at))
+            .expression_attribute_values(":expires", self.expires_at(now))
             .expression_attribute_values(":none", AttributeValue::L(Vec::new()))
             .expression_attribute_values(
-                ":attempt",
-                AttributeValue::L(vec![attempt_value(attempt)]),
+                ":attempts",
+                AttributeValue::L(attempts.iter().map(attempt_value).collect()),
             )
     }
 

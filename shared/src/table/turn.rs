@@ -3,8 +3,8 @@
 use aws_sdk_dynamodb::types::{AttributeValue, Update};
 use serde::Deserialize;
 
-use super::commit::usd;
 use super::schema::item_key;
+use super::usage::usd;
 use super::{Commit, Table, TableError, keys, n, s};
 use crate::conversation::ids::{ConversationId, EpochMs, MessageId, MessageKey};
 use crate::conversation::outcome::{Attempt, TurnStatus};
@@ -29,18 +29,29 @@ pub struct Turn {
     pub reply_id: Option<MessageId>,
     /// The model that answered.
     pub model: Option<String>,
-    /// Tokens of the prompt.
+    /// Tokens of the prompts.
     #[serde(default)]
     pub tokens_in: u64,
-    /// Tokens of the answer.
+    /// Tokens of the answers.
     #[serde(default)]
     pub tokens_out: u64,
-    /// What the provider charged, in USD.
+    /// Tokens of the prompts that the provider had cached.
+    #[serde(default)]
+    pub tokens_cached: u64,
+    /// What the provider charged for all calls, in USD.
     #[serde(default)]
     pub cost_usd: f64,
-    /// How long the model took, in milliseconds.
+    /// How long all calls took, in milliseconds.
     #[serde(default)]
     pub llm_latency_ms: i64,
+    /// Calls to the model, in all tries that left a trace.
+    #[serde(default)]
+    pub llm_calls: u32,
+    /// Generations that were billed and never sent.
+    #[serde(default)]
+    pub wasted: u32,
+    /// Tokens that a kept answer has saved; none when the model was asked.
+    pub tokens_saved: Option<u64>,
     /// When the oldest message became pending.
     pub began_at: Option<EpochMs>,
     /// When it was committed.
@@ -77,7 +88,8 @@ impl Table {
         commit: &Commit<'_>,
     ) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
         let outcome = &commit.draft.outcome;
-        let attempts = outcome.attempt.iter().map(attempt_value).collect();
+        let spent = &outcome.spent;
+        let attempts = outcome.attempts.iter().map(attempt_value).collect();
         let keys = commit
             .claim
             .keys
@@ -100,23 +112,28 @@ impl Table {
             .expression_attribute_values(":attempts", AttributeValue::L(attempts))
             .expression_attribute_values(":tries", n(commit.tries))
             .expression_attribute_values(":rid", s(commit.draft.reply_id.as_str()))
-            .expression_attribute_values(":in", n(outcome.tokens_in))
-            .expression_attribute_values(":out", n(outcome.tokens_out))
-            .expression_attribute_values(":cached", n(outcome.tokens_cached))
-            .expression_attribute_values(":cost", n(usd(outcome.cost_usd)))
-            .expression_attribute_values(":latency", n(outcome.llm_latency_ms))
+            .expression_attribute_values(":in", n(spent.tokens_in))
+            .expression_attribute_values(":out", n(spent.tokens_out))
+            .expression_attribute_values(":cached", n(spent.tokens_cached))
+            .expression_attribute_values(":cost", n(usd(spent.cost_usd)))
+            .expression_attribute_values(":latency", n(spent.llm_latency_ms))
+            .expression_attribute_values(":calls", n(spent.calls))
+            .expression_attribute_values(":wasted", n(spent.wasted))
             .expression_attribute_values(":began", n(commit.claim.since.0))
             .expression_attribute_values(":ended", n(commit.now.0))
             .expression_attribute_values(":expires", self.expires_at(commit.now));
-        turn = match &outcome.model {
-            Some(model) => turn.expression_attribute_values(":model", s(model)),
-            None => turn.expression_attribute_values(":model", AttributeValue::Null(true)),
-        };
+        let null = AttributeValue::Null(true);
+        let model = outcome.model.as_ref().map_or(null.clone(), s);
+        let saved = outcome.tokens_saved.map_or(null, n);
+        turn = turn
+            .expression_attribute_values(":model", model)
+            .expression_attribute_values(":saved", saved);
         turn.update_expression(
             "SET #status = :status, burst = :burst, #keys = :keys, tries = :tries, reply_id = :rid, \
              attempts = list_append(if_not_exists(attempts, :none), :attempts), #model = :model, \
              tokens_in = :in, tokens_out = :out, tokens_cached = :cached, cost_usd = :cost, \
-             llm_latency_ms = :latency, began_at = :began, ended_at = :ended, expires_at = :expires",
+             llm_latency_ms = :latency, llm_calls = :calls, wasted = :wasted, tokens_saved = :saved, \
+             began_at = :began, ended_at = :ended, expires_at = :expires",
         )
     }
 }

@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use clivy::breaker::Breaker;
+use clivy::conversation::ids::Owner;
 use clivy::conversation::outcome::TurnStatus;
+use clivy::llm::ErrorKind;
 use serde_json::json;
 use tests::bubbles::{bot, bubble};
 use tests::outside::Model;
 use tests::world::TestWorld;
-use worker::breaker::OPENROUTER;
+use worker::breakers::{Breakers, Leave};
+
+const OPENROUTER: &str = "openrouter";
 
 fn invalid_key() -> Model {
     Model::Http(
@@ -44,7 +48,13 @@ async fn ask(world: &TestWorld, n: usize) {
 }
 
 async fn breaker(world: &TestWorld) -> Breaker {
-    world.world.table.breaker(OPENROUTER).await.unwrap()
+    world
+        .world
+        .table
+        .provider(OPENROUTER)
+        .await
+        .unwrap()
+        .breaker
 }
 
 #[tokio::test(start_paused = true)]
@@ -83,7 +93,7 @@ async fn an_invalid_key_opens_it_after_five_failures_and_a_valid_one_closes_it_a
 
 #[tokio::test(start_paused = true)]
 async fn a_provider_that_is_down_for_ten_minutes_is_probed_once_a_cooldown() {
-    const CONTACTS: usize = 60;
+    const CONTACTS: usize = 200;
     let world = TestWorld::new(&[bot("demo")]).await;
     world.outside.model_does((0..1_000).map(|_| down()));
     world.start();
@@ -111,6 +121,18 @@ async fn a_provider_that_is_down_for_ten_minutes_is_probed_once_a_cooldown() {
         assert!(send.at < Duration::from_secs(420), "{:?}", send.at);
     }
     assert_eq!(world.dead_letters().len(), CONTACTS);
+    // Every call is counted once, and no turn was burnt by waiting.
+    let id = world.id("demo", &phone(0));
+    let hours = world
+        .world
+        .table
+        .usage_of_day(&id.bot_id, world.world.clock.now())
+        .await
+        .unwrap();
+    let counted: u64 = hours.iter().map(|hour| hour.counts.llm_calls).sum();
+    assert_eq!(counted, world.outside.asked().len() as u64);
+    let turns: u64 = hours.iter().map(|hour| hour.counts.turns).sum();
+    assert_eq!(turns, CONTACTS as u64);
     // The next customer is answered at once or after one probe.
     ask(&world, CONTACTS).await;
     world.settle().await;
@@ -173,4 +195,97 @@ async fn a_healthy_provider_costs_no_write() {
     }
     let items = world.dynamodb("Scan", json!({"TableName": "clivy"})).await;
     assert!(!items.to_string().contains("X#openrouter"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_hundred_failures_at_once_open_it_once() {
+    let world = TestWorld::new(&[bot("demo")]).await;
+    let table = &world.world.table;
+    let limits = world.world.worker.rules.breaker;
+    let instances: Vec<Breakers> = (0..20).map(|_| Breakers::default()).collect();
+    let now = world.world.clock.now();
+    let leaves = (0..200).map(|n| {
+        let owner = Owner(format!("owner-{n}"));
+        let instance = &instances[n % instances.len()];
+        async move {
+            let leave = instance
+                .leave(table, OPENROUTER, &owner, now.plus_ms(60_000), now)
+                .await;
+            match leave.unwrap() {
+                Leave::Given(given) => given,
+                Leave::NotBefore(_) => panic!("it is closed"),
+            }
+        }
+    });
+    let given = futures_util::future::join_all(leaves).await;
+    let told = given.iter().enumerate().map(|(n, given)| {
+        let later = now.plus_ms(n as i64);
+        let instance = &instances[n % instances.len()];
+        async move {
+            instance
+                .tell(table, given, Some(ErrorKind::Overloaded), limits, later)
+                .await
+                .unwrap()
+        }
+    });
+    let opened = futures_util::future::join_all(told).await;
+    assert_eq!(opened.into_iter().filter(|opened| *opened).count(), 1);
+    let breaker = breaker(&world).await;
+    assert_eq!(breaker.failures, 200);
+    let until = breaker.open_until.unwrap();
+    assert!(
+        until < now.plus_ms(60_200),
+        "nobody has moved its end: {until:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_instances_that_probe_at_once_make_one_call() {
+    let world = TestWorld::new(&[bot("demo")]).await;
+    let table = &world.world.table;
+    let limits = world.world.worker.rules.breaker;
+    let instances = [Breakers::default(), Breakers::default()];
+    let mut now = world.world.clock.now();
+    let owner = Owner("first".to_owned());
+    for _ in 0..limits.max_failures {
+        let leave = instances[0]
+            .leave(table, OPENROUTER, &owner, now, now)
+            .await;
+        let Leave::Given(given) = leave.unwrap() else {
+            panic!("it is closed")
+        };
+        let kind = Some(ErrorKind::Overloaded);
+        instances[0]
+            .tell(table, &given, kind, limits, now)
+            .await
+            .unwrap();
+    }
+    for round in 0..3 {
+        now = now.plus_ms(limits.cooldown_ms + 1);
+        let leaves = (0..10).map(|n| {
+            let owner = Owner(format!("{round}-{n}"));
+            let instance = &instances[n % 2];
+            async move {
+                instance
+                    .leave(table, OPENROUTER, &owner, now.plus_ms(30_000), now)
+                    .await
+                    .unwrap()
+            }
+        });
+        let leaves = futures_util::future::join_all(leaves).await;
+        let mut given = leaves.into_iter().filter_map(|leave| match leave {
+            Leave::Given(given) => Some(given),
+            Leave::NotBefore(until) => {
+                assert!(until > now);
+                None
+            }
+        });
+        let probe = given.next().expect("somebody probes");
+        assert!(given.next().is_none(), "and nobody else does");
+        let kind = Some(ErrorKind::Overloaded);
+        instances[0]
+            .tell(table, &probe, kind, limits, now)
+            .await
+            .unwrap();
+    }
 }

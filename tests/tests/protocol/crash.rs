@@ -81,6 +81,8 @@ async fn run(scenario: Scenario, fault: Option<(Role, usize, Fault)>) -> TestWor
         world.faults.arm(role, index, fault);
     }
     world.start();
+    // A record whose worker died before it could shorten its visibility comes back after the outcome deadline.
+    world.start_sweeper();
     let accepted = scenario.run(&world).await;
     world.settle().await;
     assert_eq!(

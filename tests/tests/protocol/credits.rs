@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use clivy::breaker::Limits;
+use clivy::table::Failure;
+use credits::pause::OPENROUTER;
 use credits::{Checked, Report};
 use serde_json::{Value, json};
 use tests::bubbles::{bot, bubble};
 use tests::outside::{Account, Model};
 use tests::world::{START, TestWorld};
-use worker::breaker::OPENROUTER;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const MANAGEMENT: (&str, &str) = ("OPENROUTER_MANAGEMENT_KEY", "sk-or-v1-management");
@@ -221,7 +222,13 @@ async fn an_account_that_never_bought_anything_is_not_empty() {
     world.outside.account_is(Account::balance(0.0, 0.0));
     run(&world).await;
     assert!(world.alert_subjects().is_empty());
-    let breaker = world.world.table.breaker(OPENROUTER).await.unwrap();
+    let breaker = world
+        .world
+        .table
+        .provider(OPENROUTER)
+        .await
+        .unwrap()
+        .breaker;
     assert!(breaker.is_healthy());
 }
 
@@ -263,10 +270,17 @@ async fn an_empty_account_pauses_the_calls_but_one_probe_a_cooldown_until_it_is_
     world.outside.key_is(left(50.0));
     sleep(3_600).await;
     let table = &world.world.table;
-    let waiting = table.breaker(OPENROUTER).await.unwrap();
+    let waiting = table.provider(OPENROUTER).await.unwrap().breaker;
     assert!(waiting.open_until.is_some(), "nobody asked meanwhile");
     run(&world).await;
-    assert!(table.breaker(OPENROUTER).await.unwrap().is_healthy());
+    assert!(
+        table
+            .provider(OPENROUTER)
+            .await
+            .unwrap()
+            .breaker
+            .is_healthy()
+    );
     let asked = world.outside.asked().len();
     ask(&world, 9).await;
     sleep(10).await;
@@ -291,7 +305,13 @@ async fn an_account_that_is_filled_between_two_runs_heals_by_the_breakers_own_pr
     assert_eq!(world.outside.asked().len(), 0);
     world.settle().await;
     assert_eq!(world.outside.delivered().len(), 2);
-    let breaker = world.world.table.breaker(OPENROUTER).await.unwrap();
+    let breaker = world
+        .world
+        .table
+        .provider(OPENROUTER)
+        .await
+        .unwrap()
+        .breaker;
     assert!(breaker.is_healthy());
     world.assert_quiet().await;
 }
@@ -305,16 +325,20 @@ async fn a_breaker_that_is_open_for_another_reason_is_left_alone() {
         cooldown_ms: 60_000,
     };
     let now = world.world.clock.now();
-    let open = table
-        .breaker_failure(OPENROUTER, limits, now)
+    let failure = Failure {
+        weight: 1,
+        reason: "overloaded",
+    };
+    let (open, _) = table
+        .breaker_failure(OPENROUTER, failure, limits, now)
         .await
         .unwrap();
-    assert!(open.open_until.is_some());
+    assert!(open.breaker.open_until.is_some());
     // Well, then empty: neither closes it, nor does it become open for longer.
     for usd in [50.0, 0.0] {
         world.outside.key_is(left(usd));
         tokio::time::sleep(Duration::from_secs(1)).await;
         world.check_credits().await.unwrap().unwrap();
-        assert_eq!(table.breaker(OPENROUTER).await.unwrap(), open);
+        assert_eq!(table.provider(OPENROUTER).await.unwrap(), open);
     }
 }

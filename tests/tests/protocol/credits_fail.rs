@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use credits::pause::OPENROUTER;
 use credits::{Checked, CreditsError};
 use serde_json::json;
 use tests::faults::{Fault, Role, When};
 use tests::outside::Account;
 use tests::world::TestWorld;
-use worker::breaker::OPENROUTER;
 
 const FAULTS: [Fault; 4] = [
     Fault::Crash(When::Before),
@@ -77,7 +77,13 @@ async fn check(world: &TestWorld, tries: usize) {
     assert!((1..=tries.max(2)).contains(&told.len()), "{told:?}");
     let level = item(world, "LEVEL").await;
     assert_eq!(level["balance_level"]["S"], "empty");
-    let breaker = world.world.table.breaker(OPENROUTER).await.unwrap();
+    let breaker = world
+        .world
+        .table
+        .provider(OPENROUTER)
+        .await
+        .unwrap()
+        .breaker;
     assert!(breaker.open_until.is_some());
     let again = world.check_credits().await.unwrap().unwrap();
     assert_eq!(again, Checked::AlreadyRun);

@@ -198,6 +198,27 @@ fn a_pause_and_a_backoff_make_the_burst_wait() {
 }
 
 #[test]
+fn while_nobody_may_claim_only_the_newest_messages_trigger_comes_back() {
+    let held = Head {
+        retry_at: Some(NOW.plus_ms(60_000)),
+        // Longer than the maximum wait: any of their triggers might claim, if one may.
+        pend_since: Some(NOW.plus_ms(-60_000)),
+        ..pending(&[1, 2])
+    };
+    assert_eq!(
+        ask(Some(&held), 1, true, NOW),
+        Decision::Ack(Done::Superseded)
+    );
+    assert_eq!(
+        ask(Some(&held), 2, true, NOW),
+        Decision::Rearm {
+            delay_seconds: 60,
+            why: Later::Backoff
+        }
+    );
+}
+
+#[test]
 fn no_state_is_acked_while_the_own_newest_message_is_pending() {
     // Whatever else HEAD holds: pending, unclaimed, own message the newest -> never an ack (I3).
     let base = pending(&[1]);

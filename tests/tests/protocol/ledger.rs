@@ -1,0 +1,256 @@
+//! The ledger: every call is counted once, whatever became of it (I8).
+
+use std::time::Duration;
+
+use clivy::conversation::outcome::TurnStatus;
+use clivy::table::UsageCounts;
+use serde_json::json;
+use tests::bubbles::{bot, bubble};
+use tests::faults::{Fault, Role, When};
+use tests::outside::Model;
+use tests::world::TestWorld;
+
+const RINA: &str = "6281100080001";
+
+async fn sleep(seconds: u64) {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+}
+
+/// The whole day's usage of a bot.
+async fn usage(world: &TestWorld, bot: &str) -> UsageCounts {
+    let id = world.id(bot, RINA);
+    let now = world.world.clock.now();
+    let hours = world
+        .world
+        .table
+        .usage_of_day(&id.bot_id, now)
+        .await
+        .unwrap();
+    let mut sum = UsageCounts::default();
+    for hour in hours {
+        sum.turns += hour.counts.turns;
+        sum.messages += hour.counts.messages;
+        sum.llm_calls += hour.counts.llm_calls;
+        sum.tokens_in += hour.counts.tokens_in;
+        sum.tokens_out += hour.counts.tokens_out;
+        sum.cost_usd += hour.counts.cost_usd;
+        sum.wasted += hour.counts.wasted;
+        sum.cache_hits += hour.counts.cache_hits;
+        sum.tokens_saved += hour.counts.tokens_saved;
+        for (status, count) in hour.counts.by_status {
+            *sum.by_status.entry(status).or_default() += count;
+        }
+    }
+    sum
+}
+
+/// An answer without a text, billed all the same.
+fn billed_and_empty() -> Model {
+    Model::Http(
+        200,
+        json!({"model": "test/model", "choices": [{"finish_reason": "stop", "message": {"role": "assistant", "content": ""}}],
+            "usage": {"prompt_tokens": 100, "completion_tokens": 7, "cost": 0.001}}),
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn failed_calls_that_were_billed_are_in_the_turn_and_in_the_hour() {
+    let world = TestWorld::new(&[bot("demo")]).await;
+    world
+        .outside
+        .model_does([billed_and_empty(), Model::Breaks, billed_and_empty()]);
+    world.start();
+    world.post(&bubble("demo", RINA, "A", 0, "Halo")).await;
+    world.settle().await;
+    let turn = world.turn("demo", RINA, 1).await;
+    assert_eq!(turn.status, TurnStatus::Failed);
+    assert_eq!(
+        (turn.llm_calls, turn.tokens_in, turn.tokens_out),
+        (3, 200, 14)
+    );
+    assert_eq!(turn.wasted, 2);
+    assert!((turn.cost_usd - 0.002).abs() < 1e-12);
+    let day = usage(&world, "demo").await;
+    assert_eq!((day.turns, day.llm_calls, day.wasted), (1, 3, 2));
+    assert_eq!(day.ended(TurnStatus::Failed), 1);
+    assert!((day.cost_usd - 0.002).abs() < 1e-12);
+    world.assert_quiet().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_a_person_has_overtaken_is_counted_as_wasted() {
+    let world = TestWorld::new(&[bot("demo")]).await;
+    let answer = Model::Says("Terlambat".to_owned());
+    world
+        .outside
+        .model_does([Model::Slow(Duration::from_secs(10), Box::new(answer))]);
+    world.start();
+    world.post(&bubble("demo", RINA, "A", 0, "Halo")).await;
+    sleep(8).await;
+    let until = world.world.clock.now().plus_ms(60_000);
+    world
+        .dynamodb(
+            "UpdateItem",
+            json!({"TableName": "clivy", "Key": {"pk": {"S": format!("C#demo#{RINA}")}, "sk": {"S": "HEAD"}},
+                "UpdateExpression": "SET paused_until = :u",
+                "ExpressionAttributeValues": {":u": {"N": until.0.to_string()}}}),
+        )
+        .await;
+    sleep(20).await;
+    assert_eq!(world.outside.sends().len(), 0);
+    world.settle().await;
+    assert_eq!(world.outside.sends().len(), 1);
+    let turn = world.turn("demo", RINA, 1).await;
+    assert_eq!((turn.status, turn.tries), (TurnStatus::Answered, 1));
+    assert_eq!((turn.llm_calls, turn.wasted), (2, 1));
+    let day = usage(&world, "demo").await;
+    assert_eq!((day.llm_calls, day.wasted, day.tokens_in), (2, 1, 240));
+    world.assert_quiet().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_was_fenced_out_counts_what_it_spent_once() {
+    let world = TestWorld::new(&[bot("demo")]).await;
+    // Its claim is taken over by hand while the model thinks.
+    let answer = Model::Says("Terlambat".to_owned());
+    world
+        .outside
+        .model_does([Model::Slow(Duration::from_secs(10), Box::new(answer))]);
+    world.start();
+    world.post(&bubble("demo", RINA, "A", 0, "Halo")).await;
+    sleep(8).await;
+    world
+        .dynamodb(
+            "UpdateItem",
+            json!({"TableName": "clivy", "Key": {"pk": {"S": format!("C#demo#{RINA}")}, "sk": {"S": "HEAD"}},
+                "UpdateExpression": "SET c_fence = c_fence + :one, fence = fence + :one, c_owner = :o, c_until = :u",
+                "ExpressionAttributeValues": {":one": {"N": "1"}, ":o": {"S": "somebody"}, ":u": {"N": "1"}}}),
+        )
+        .await;
+    // The count itself loses its answer: it is repeated and still counts once.
+    world.settle().await;
+    assert_eq!(world.outside.sends().len(), 1);
+    assert_eq!(world.outside.sends()[0].text, "Jawaban atas: Halo");
+    let day = usage(&world, "demo").await;
+    assert_eq!((day.turns, day.llm_calls, day.wasted), (1, 2, 1));
+    assert_eq!(day.tokens_in, 240);
+    world.assert_quiet().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn usage_equals_the_calls_made_whatever_call_of_the_table_loses_its_answer() {
+    for index in 0..12 {
+        let world = TestWorld::new(&[bot("demo")]).await;
+        world.outside.model_does([billed_and_empty()]);
+        world
+            .faults
+            .arm(Role::Worker, index, Fault::Error(When::After));
+        world.start();
+        world.post(&bubble("demo", RINA, "A", 0, "Halo")).await;
+        world.settle().await;
+        let day = usage(&world, "demo").await;
+        let calls = world.outside.calls().len() as u64;
+        assert_eq!((day.turns, day.llm_calls), (1, calls), "effect {index}");
+        world.assert_quiet().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_first_question_of_two_customers_is_asked_once_where_the_bot_keeps_answers() {
+    let mut keeps = bot("demo");
+    keeps.response_cache = true;
+    let world = TestWorld::new(&[keeps.clone(), bot("lain")]).await;
+    world.start();
+    let phones = ["6281100080011", "6281100080012", "6281100080013"];
+    for (n, text) in ["Jam buka?", "  jam BUKA ?", "Jam buka??"]
+        .iter()
+        .enumerate()
+    {
+        let second = n as i64 * 10;
+        world
+            .post(&bubble("demo", phones[n], &format!("A{n}"), second, text))
+            .await;
+        sleep(10).await;
+    }
+    assert_eq!(world.outside.calls().len(), 1);
+    let sends = world.outside.sends();
+    assert_eq!(sends.len(), 3);
+    assert!(sends.iter().all(|send| send.text == sends[0].text));
+    let day = usage(&world, "demo").await;
+    assert_eq!(
+        (day.cache_hits, day.tokens_saved, day.llm_calls),
+        (2, 300, 1)
+    );
+    let hit = world.turn("demo", phones[1], 1).await;
+    assert_eq!(
+        (hit.status, hit.tokens_saved, hit.llm_calls),
+        (TurnStatus::Answered, Some(150), 0)
+    );
+
+    // Somebody with whom something was said a moment ago is asked about by the model, with the history.
+    world
+        .post(&bubble("demo", phones[1], "A4", 40, "Jam buka?"))
+        .await;
+    sleep(10).await;
+    assert_eq!(world.outside.calls().len(), 2);
+    assert!(
+        world.outside.asked()[1]["messages"]
+            .as_array()
+            .unwrap()
+            .len()
+            > 2
+    );
+
+    // Another prompt misses.
+    keeps.system_prompt.push_str(" Jawab pendek.");
+    world.world.put_bots(&[keeps]).await.unwrap();
+    sleep(31).await;
+    world
+        .post(&bubble("demo", "6281100080014", "A5", 80, "Jam buka?"))
+        .await;
+    // Another bot keeps nothing and shares nothing.
+    world
+        .post(&bubble("lain", phones[0], "A6", 80, "Jam buka?"))
+        .await;
+    sleep(10).await;
+    assert_eq!(world.outside.calls().len(), 4);
+
+    // A day later the answer is old.
+    sleep(24 * 3_600 + 1).await;
+    world
+        .post(&bubble("demo", "6281100080015", "A7", 100, "Jam buka?"))
+        .await;
+    sleep(10).await;
+    assert_eq!(world.outside.calls().len(), 5);
+    world.assert_quiet().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kept_answer_never_knows_another_contacts_history() {
+    let mut keeps = bot("demo");
+    keeps.response_cache = true;
+    let world = TestWorld::new(&[keeps]).await;
+    world.start();
+    world
+        .post(&bubble(
+            "demo",
+            RINA,
+            "A",
+            0,
+            "Nama saya Rina dan alamat saya rahasia",
+        ))
+        .await;
+    sleep(3_600).await;
+    world
+        .post(&bubble("demo", RINA, "B", 3_600, "Jam buka?"))
+        .await;
+    sleep(10).await;
+    let asked = world.outside.asked();
+    assert!(!asked[1].to_string().contains("rahasia"), "I12");
+    world
+        .post(&bubble("demo", "6281100080099", "C", 3_700, "Jam buka?"))
+        .await;
+    sleep(10).await;
+    assert_eq!(world.outside.calls().len(), 2);
+    assert_eq!(world.outside.sends().len(), 3);
+}
