@@ -40,7 +40,7 @@ const DEMO_FAULTS = {
 };
 const COMMITTED = {
   failed: 'parked as failed: it can be tried again later', undelivered: 'parked: the gateway did not take it',
-  skipped: 'nothing to send',
+  skipped: 'nothing to send', braked: 'no reply: the contact looks like another bot',
 };
 const burstOf = (n) => (n === 1 ? 'a burst of 1' : `one burst of ${n}`);
 
@@ -59,7 +59,8 @@ const STEPS = {
   asked: ['spark', 'strong', () => 'Model asked', (f) => joined(plain(f.model), level(f))],
   answered: ['reply', 'strong', () => 'Model answered',
     (f) => joined(isNumber(f.llm_latency_ms) && `in ${duration(f.llm_latency_ms)}`, tokens(f), dollars(f.cost_usd))],
-  llm_failed: ['alert', 'bad', (f) => joined('Model failed', attemptOf(f)), why],
+  llm_failed: ['alert', 'bad', (f) => joined('Model failed', attemptOf(f)),
+    (f) => joined(f.model && f.model !== f.error && plain(f.model), why(f))],
   drafted: ['draft', 'strong', () => 'Draft stored', () => 'text and id are fixed from here on'],
   sent: ['send', 'good', () => 'Reply sent', () => ''],
   send_failed: ['alert', 'bad', () => 'Sending failed', why],
@@ -70,7 +71,13 @@ const STEPS = {
   swept: ['life', 'warn', () => 'Found by the sweeper', why],
   nothing_pending: ['check', 'mute', () => 'Nothing left to do', () => ''],
   breaker_open: ['fuse', 'bad', () => 'Breaker opens',
-    (f) => (isNumber(f.failures) ? `${f.failures} failures in a row` : 'the probe failed')],
+    (f) => joined(isNumber(f.failures) ? `${f.failures} failures counted` : 'the probe failed', split(f.reason))],
+  rate_limited: ['clock', 'calm', () => 'Waits for the next window', () => 'more messages than the limit; all are answered together'],
+  loop_brake: ['fuse', 'warn', () => 'Loop brake', (f) => joined('looks like another bot', split(f.reason))],
+  cache_hit: ['reply', 'strong', () => 'Answer kept from before',
+    (f) => (isNumber(f.tokens_saved) ? `${f.tokens_saved} tokens saved` : '')],
+  model_parked: ['skip', 'warn', () => 'Model parked for the day', (f) => plain(f.model)],
+  gave_up: ['skip', 'warn', () => 'No further try', why],
   breaker_closed: ['check', 'good', () => 'Breaker closes', () => 'the provider works again'],
   demo_fault: ['plug', 'demo', (f) => (Object.hasOwn(DEMO_FAULTS, f.fault) ? DEMO_FAULTS[f.fault] : `Demo ${plain(f.target)} fails`),
     (f) => (isNumber(f.calls_left) && f.calls_left > 0 ? `${f.calls_left} more` : '')],
@@ -132,9 +139,9 @@ export function faultHint(fault, p) {
     overloaded: `${retry} ${breaker}`,
     empty_answer: `A success without a text is a failure, and is billed. ${retry}`,
     timeout: `An attempt waits ${p.timeout_seconds} s for an answer. ${retry} Clear gives waiting calls their answer.`,
-    context_too_long: `A context with room for ${p.small_context_tokens} tokens of prompt. The same attempt asks again at once with less: `
-      + 'fewer messages, then no documents, then the burst alone. Prompts that fit are answered.',
-    no_credits: `${final} ${breaker}`,
+    context_too_long: `A context with room for ${p.small_context_tokens} tokens of prompt. The refusal tells the numbers, so the same `
+      + 'attempt asks again at once with what fits. Prompts that fit are answered.',
+    no_credits: `${final} One such refusal opens the breaker for ${p.breaker_seconds} s: an empty account answers nobody.`,
     invalid_key: `${final} ${breaker}`,
     answer_lost: 'The customer sees the message, Clivy gets no answer. It sends again with the same id at once, and WhatsApp shows an id once.',
     refused: `Clivy sends once more at once, then within ${p.retry_seconds} s, up to ${p.gateway_attempts} rounds: always the same text and id, and the model is not asked again.`,
