@@ -19,6 +19,7 @@ use crate::deliver;
 use crate::failure::{self, Failure, Trouble};
 use crate::keep;
 use crate::record::{Held, Job};
+use crate::release;
 
 /// Answers a burst that has no draft yet.
 pub async fn answer(job: &Job<'_>, held: &Held) -> Result<End, Trouble> {
@@ -78,7 +79,7 @@ async fn ask_the_model(
     // K2: waiting for a breaker takes no room and no try.
     match ask::all_shut_until(job, held, &rungs).await {
         Ok(None) => {}
-        Ok(Some(until)) => return failure::wait(job, held, until, "BreakerOpen", nothing).await,
+        Ok(Some(until)) => return release::wait(job, held, until, "BreakerOpen", nothing).await,
         Err(error) => {
             return failure::failed(job, held, &Failure::of_table(&error), nothing).await;
         }
@@ -107,7 +108,7 @@ async fn ask_the_model(
             Ok(end)
         }
         Asked::Failed(failure) => failure::failed(job, held, &failure, tried).await,
-        Asked::NotBefore(until) => failure::wait(job, held, until, "BreakerOpen", tried).await,
+        Asked::NotBefore(until) => release::wait(job, held, until, "BreakerOpen", tried).await,
     }
 }
 
@@ -125,7 +126,7 @@ fn rungs(job: &Job<'_>, held: &Held, conversation: &Conversation) -> Vec<Rung> {
 /// The customer has written more than the window takes: everything waits and is answered together (I9).
 async fn hold_back(job: &Job<'_>, held: &Held, until: EpochMs, why: &str) -> Result<End, Trouble> {
     step!(info, "rate_limited", held.log, { reason = why, }, "the burst waits for the next window");
-    failure::hold(job, held, until, why, &Tried::default()).await
+    release::hold(job, held, until, why, &Tried::default()).await
 }
 
 /// The burst ends without a reply.
@@ -174,9 +175,9 @@ async fn draft(
         }
         // A person has taken the conversation: the answer is thrown away.
         Drafted::Paused { until } => {
-            failure::hold(job, held, until, "Paused", &tried.thrown_away()).await
+            release::hold(job, held, until, "Paused", &tried.thrown_away()).await
         }
-        Drafted::FencedOut => failure::fenced_out(job, held, &tried.thrown_away()).await,
+        Drafted::FencedOut => release::fenced_out(job, held, &tried.thrown_away()).await,
     }
 }
 

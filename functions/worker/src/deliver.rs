@@ -15,6 +15,7 @@ use crate::ask::Tried;
 use crate::batch::End;
 use crate::failure::{self, Trouble};
 use crate::record::{Held, Job};
+use crate::release;
 
 /// What must be left of the invocation after a send: the commit.
 const AFTER_SEND_MS: i64 = 3_000;
@@ -100,8 +101,8 @@ async fn not_sent(
         }
     };
     let seconds = failure::backoff_seconds(job, draft.sends);
-    failure::hand_back(job, held, seconds, given_back).await;
-    failure::again(job, seconds).await
+    release::hand_back(job, held, seconds, given_back).await;
+    release::again(job, seconds).await
 }
 
 /// K6. What has come in meanwhile gets its trigger first, then the burst is committed (I3).
@@ -145,13 +146,13 @@ async fn commit(job: &Job<'_>, held: &Held, head: &Head, draft: &Draft) -> Resul
                 return Ok(End::Done);
             }
             Committed::FencedOut => {
-                return failure::fenced_out(job, held, &Tried::default()).await;
+                return release::fenced_out(job, held, &Tried::default()).await;
             }
             Committed::Uncovered(head) => rearmed = cover(job, &head).await?,
         }
     }
-    failure::hand_back(job, held, 1, 0).await;
-    failure::again(job, 1).await
+    release::hand_back(job, held, 1, 0).await;
+    release::again(job, 1).await
 }
 
 /// Sends a trigger for the newest pending message, if there is one: after what is left of its silence (I6).

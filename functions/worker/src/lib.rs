@@ -1,8 +1,8 @@
 //! The worker function: a batch of triggers becomes at most one reply per burst.
 //!
 //! Path of a burst: [`batch`] (records side by side, each for itself) -> [`record`] (K1: claim, decide or
-//! take over) -> [`answer`] (limits, a kept answer, K4: draft) with [`ask`] and [`rung`] (K3: the models) -> [`deliver`] (K5: send, K6: commit).
-//! What goes wrong on the way is in [`failure`].
+//! take over) -> [`answer`] (limits, a kept answer, K4: draft) with [`ask`] and [`rung`] (K3: the models) ->
+//! [`deliver`] (K5: send, K6: commit). What a failure means is in [`failure`], how a claim is left in [`release`].
 
 mod answer;
 mod ask;
@@ -13,6 +13,7 @@ mod deliver;
 mod failure;
 mod keep;
 mod record;
+mod release;
 mod rung;
 pub mod settings;
 
