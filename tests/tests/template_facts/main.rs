@@ -11,6 +11,7 @@
 )]
 
 mod access;
+mod api;
 mod as_deployed;
 mod functions;
 mod permissions;
