@@ -142,12 +142,16 @@ impl Climb<'_> {
             self.tell(&leave, failed).await;
             let error = match asked {
                 Ok(answer) => {
-                    self.record(started_at, &answer.model, "ok", "");
+                    let model = match answer.model.as_str() {
+                        "" => rung.model.clone(),
+                        model => model.to_owned(),
+                    };
+                    self.record(started_at, &model, "ok", "");
                     return Asked::Answered(Answer {
-                        tokens: answer.usage.prompt_tokens + answer.usage.completion_tokens,
+                        tokens: answer.usage.total_tokens(),
                         text: answer.text,
                         is_free: rung.is_free(),
-                        model: answer.model,
+                        model,
                     });
                 }
                 Err(error) => error,

@@ -40,10 +40,18 @@ pub struct Usage {
     pub cost_usd: f64,
 }
 
+/// More tokens than any call has: what an answer says beyond that is nonsense that must not break the ledger.
+const MOST_TOKENS: u64 = 1_000_000_000;
+/// The same in US dollars. The table's numbers have 38 digits, nine of them after the point.
+const MOST_USD: f64 = 1_000_000.0;
+
 impl Usage {
     /// The `usage` object of an answer; what is missing or not a number counts as zero.
     pub(super) fn of(usage: &Value) -> Self {
-        let count = |value: Option<&Value>| value.and_then(whole).unwrap_or_default();
+        let count = |value: Option<&Value>| {
+            let tokens = value.and_then(whole).unwrap_or_default();
+            tokens.min(MOST_TOKENS)
+        };
         let details = usage.get("prompt_tokens_details");
         Self {
             prompt_tokens: count(usage.get("prompt_tokens")),
@@ -53,8 +61,14 @@ impl Usage {
                 .get("cost")
                 .and_then(Value::as_f64)
                 .filter(|cost| cost.is_finite() && *cost >= 0.0)
-                .unwrap_or_default(),
+                .map_or(0.0, |cost| cost.min(MOST_USD)),
         }
+    }
+
+    /// Tokens of prompt and answer together.
+    #[must_use]
+    pub fn total_tokens(&self) -> u64 {
+        self.prompt_tokens.saturating_add(self.completion_tokens)
     }
 }
 

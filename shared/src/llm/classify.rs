@@ -9,6 +9,9 @@ use super::evidence::{Evidence, says};
 use super::{kinds, wait, wording};
 use crate::prompt::cut;
 
+/// The longest name of a model that is kept: it is stored with the turn.
+const MAX_MODEL_CHARACTERS: usize = 200;
+
 /// Reads an answer of `chat/completions`. An error may be in four places: the status, `error` under a 200,
 /// `choices[0].error`, and an event of a stream that was not asked for.
 ///
@@ -166,7 +169,9 @@ fn answer(root: &Value) -> Result<LlmAnswer, ErrorKind> {
             .get("model")
             .and_then(Value::as_str)
             .unwrap_or_default()
-            .to_owned(),
+            .chars()
+            .take(MAX_MODEL_CHARACTERS)
+            .collect(),
         usage,
     })
 }

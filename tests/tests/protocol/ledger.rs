@@ -78,6 +78,40 @@ async fn failed_calls_that_were_billed_are_in_the_turn_and_in_the_hour() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nonsense_in_the_usage_of_an_answer_does_not_cost_the_customer_the_answer() {
+    let world = TestWorld::new(&[bot("demo")]).await;
+    let said = |usage: serde_json::Value| {
+        let message = json!({"role": "assistant", "content": "Buka jam 8"});
+        Model::Http(
+            200,
+            json!({"model": "m".repeat(500_000), "choices": [{"finish_reason": "stop", "message": message}], "usage": usage}),
+        )
+    };
+    world.outside.model_does([
+        said(json!({"prompt_tokens": 1e300, "completion_tokens": -5, "cost": 1e300})),
+        said(json!({"prompt_tokens": "many", "completion_tokens": null, "cost": "free"})),
+        said(json!([])),
+        said(json!({"prompt_tokens": u64::MAX, "completion_tokens": u64::MAX, "cost": 1e-300})),
+    ]);
+    world.start();
+    for n in 0..4 {
+        let body = bubble("demo", RINA, &format!("A{n}"), n * 30, &format!("Halo {n}"));
+        world.post(&body).await;
+        sleep(30).await;
+    }
+    world.settle().await;
+    assert_eq!(world.outside.sends().len(), 4);
+    let day = usage(&world, "demo").await;
+    assert_eq!((day.turns, day.llm_calls), (4, 4));
+    for burst in 1..=4 {
+        let turn = world.turn("demo", RINA, burst).await;
+        assert_eq!(turn.status, TurnStatus::Answered);
+        assert!(turn.model.unwrap().len() <= 200);
+    }
+    world.assert_quiet().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_that_a_person_has_overtaken_is_counted_as_wasted() {
     let world = TestWorld::new(&[bot("demo")]).await;
     let answer = Model::Says("Terlambat".to_owned());
