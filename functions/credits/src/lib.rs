@@ -17,7 +17,7 @@ use clivy::clock::Clock;
 use clivy::conversation::ids::{EpochMs, Owner};
 use clivy::credits::{Assessment, Facts, KeyLevel, Past, State, Thresholds, Told, assess};
 use clivy::http::Http;
-use clivy::llm::{LlmError, OpenRouter};
+use clivy::llm::{LlmClient, LlmError};
 use clivy::table::{CreditsRun, Hour, HourFinished, HourTaken, Table, TableError};
 use serde::Serialize;
 
@@ -40,9 +40,9 @@ pub struct Credits {
     /// Where alerts go.
     pub alerts: Alerts,
     /// OpenRouter with the key that pays for answers.
-    pub openrouter: OpenRouter,
+    pub openrouter: LlmClient,
     /// OpenRouter with the management key, where there is one: only it may read the account's balance.
-    pub management: Option<OpenRouter>,
+    pub management: Option<LlmClient>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// From where on the owner is told.
@@ -99,7 +99,7 @@ impl Credits {
         clock: Arc<dyn Clock>,
         settings: Settings,
     ) -> Self {
-        let client = |settings| OpenRouter::new(Arc::clone(http), settings);
+        let client = |settings| LlmClient::new(Arc::clone(http), settings);
         Self {
             // Its items have a retention of their own.
             table: Table::new(dynamodb, settings.table_name, 0),

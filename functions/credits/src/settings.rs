@@ -2,7 +2,7 @@
 
 use clivy::config::{self, Reader};
 use clivy::credits::Thresholds;
-use clivy::llm::OpenRouterSettings;
+use clivy::llm::LlmSettings;
 
 /// Everything the credits function reads at start.
 #[derive(Clone, Debug)]
@@ -12,9 +12,9 @@ pub struct Settings {
     /// `ALERT_TOPIC_ARN`: the SNS topic of the alerts.
     pub alert_topic_arn: String,
     /// How to reach OpenRouter.
-    pub openrouter: OpenRouterSettings,
+    pub openrouter: LlmSettings,
     /// The same with `OPENROUTER_MANAGEMENT_KEY`, where it is set.
-    pub management: Option<OpenRouterSettings>,
+    pub management: Option<LlmSettings>,
     /// From where on the owner is told.
     pub thresholds: Thresholds,
     /// `BREAKER_COOLDOWN_SECONDS` (60), in milliseconds: how long an empty account pauses the calls before one may probe.
@@ -31,7 +31,7 @@ impl Settings {
         Self {
             table_name: reader.required("TABLE_NAME"),
             alert_topic_arn: reader.required("ALERT_TOPIC_ARN"),
-            management: management.map(|api_key| OpenRouterSettings {
+            management: management.map(|api_key| LlmSettings {
                 api_key,
                 ..openrouter.clone()
             }),

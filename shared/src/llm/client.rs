@@ -62,11 +62,6 @@ pub struct LlmClient {
     settings: LlmSettings,
 }
 
-/// What [`LlmClient`] is called where only OpenRouter is meant, the balance for one.
-pub type OpenRouter = LlmClient;
-/// What [`LlmSettings`] are called where only OpenRouter is meant.
-pub type OpenRouterSettings = LlmSettings;
-
 impl fmt::Debug for LlmClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LlmClient")

@@ -24,7 +24,7 @@ mod client_tests;
 pub use account::{Credits, KeyInfo};
 pub use answer::{LlmAnswer, Usage};
 pub use classify::classify;
-pub use client::{Ask, Dialect, LlmClient, LlmSettings, OpenRouter, OpenRouterSettings};
+pub use client::{Ask, Dialect, LlmClient, LlmSettings};
 pub use error::{Class, ErrorKind, LlmError, Onward, Weight};
 pub use ladder::{Provider, Rung, ladder};
 pub use simple::is_simple;
