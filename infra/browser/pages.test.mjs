@@ -148,8 +148,12 @@ test('every step of the vocabulary has words, and an unknown one shows under its
   const unknown = describe({ step: 'breaker_opened', fields: {}, message: 'the breaker opened' });
   assert.deepEqual([unknown.title, unknown.detail], ['Breaker opened', 'the breaker opened']);
   assert.equal(describe({ step: 'constructor', fields: {} }).title, 'Constructor');
-  const parked = describe({ step: 'model_parked', level: 'WARN', fields: { model: 'a/b:free', reason: 'DailyFreeLimit' }, message: 'parked' });
-  assert.deepEqual([parked.tone, parked.title, parked.detail], ['warn', 'Model parked', 'parked · daily free limit · a/b:free']);
+  const other = describe({ step: 'model_moved', level: 'WARN', fields: { model: 'a/b', reason: 'NewName' }, message: 'moved' });
+  assert.deepEqual([other.tone, other.title, other.detail], ['warn', 'Model moved', 'moved · new name · a/b']);
+  assert.equal(describe({ step: 'model_parked', fields: { model: 'a/b:free' } }).detail, 'a/b:free');
+  assert.equal(describe({ step: 'cache_hit', fields: { tokens_saved: 150 } }).detail, '150 tokens saved');
+  assert.equal(describe({ step: 'loop_brake', fields: { reason: 'fast' } }).detail, 'looks like another bot · fast');
+  assert.equal(describe({ step: 'breaker_open', fields: { failures: 5, reason: 'no_credits' } }).detail, '5 failures counted · no credits');
   const lost = describe({ step: 'lost', level: 'ERROR', fields: { error: 'the table is away' }, message: '' });
   assert.deepEqual([lost.tone, lost.detail], ['bad', 'the table is away']);
   const failure = describe({ step: 'llm_failed', fields: { attempt: 1, error_class: 'ServerError', error: 'an internal error (status 500)' } });
