@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use clivy::conversation::bot::{Bot, ModelEntry};
 use clivy::conversation::ids::MessageKey;
 use clivy::conversation::outcome::TurnStatus;
 use clivy::table::keys;
@@ -39,14 +40,58 @@ impl Dice {
 
     fn model(&mut self) -> Model {
         let says = Model::Says(format!("Jawaban {}", self.below(1_000_000)));
-        match self.below(8) {
+        let error = |status: u16, message: &str| {
+            Model::Http(
+                status,
+                json!({"error": {"code": status, "message": message}}),
+            )
+        };
+        match self.below(16) {
             0 => Model::Breaks,
-            1 => Model::Http(503, json!({"error": {"code": 503, "message": "down"}})),
-            2 => Model::Http(401, json!({"error": {"code": 401, "message": "no"}})),
+            1 => error(503, "down"),
+            2 => error(401, "no"),
             3 => Model::Hangs,
-            4 | 5 => Model::Slow(Duration::from_millis(self.below(30_000)), Box::new(says)),
+            4 => error(402, "Insufficient credits"),
+            5 => error(404, "No endpoints found"),
+            6 => error(429, "Rate limit exceeded: free-models-per-day"),
+            7 => error(
+                400,
+                "maximum context length is 4096 tokens. However, you requested 5000 tokens",
+            ),
+            8 => Model::HttpWith(
+                429,
+                vec![("retry-after", self.below(400).to_string())],
+                json!({"error": {"code": 429, "message": "busy"}}),
+            ),
+            9 => Model::Http(
+                402,
+                json!({"error": {"code": 402, "metadata": {"limit_source": "openrouter_in_flight_budget"}}}),
+            ),
+            10..=12 => Model::Slow(Duration::from_millis(self.below(30_000)), Box::new(says)),
             _ => says,
         }
+    }
+
+    /// A world's settings: tight limits and a second provider, or not.
+    fn settings(&mut self) -> Vec<(&'static str, &'static str)> {
+        let mut settings = Vec::new();
+        if self.below(2) == 0 {
+            settings.push(("RATE_LIMIT_MAX_MESSAGES", "2"));
+        }
+        if self.below(3) == 0 {
+            settings.push(("RATE_LIMIT_BOT_MAX_MESSAGES", "3"));
+        }
+        if self.below(2) == 0 {
+            settings.push(("BREAKER_MAX_FAILURES", "2"));
+        }
+        if self.below(2) == 0 {
+            settings.extend([
+                ("SECOND_PROVIDER_BASE_URL", "http://second.test/v1"),
+                ("SECOND_PROVIDER_API_KEY", "second-key"),
+                ("SECOND_PROVIDER_MODEL", "small-one"),
+            ]);
+        }
+        settings
     }
 
     fn gateway(&mut self) -> Gateway {
@@ -82,7 +127,14 @@ async fn type_bubbles(world: &TestWorld, dice: &mut Dice) -> Accepted {
 
 async fn schedule(seed: u64) {
     let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-    let world = TestWorld::new(&[bot("demo")]).await;
+    let demo = Bot {
+        response_cache: dice.below(2) == 0,
+        models: (0..dice.below(3))
+            .map(|n| ModelEntry::named(&format!("m/{n}:free")))
+            .collect(),
+        ..bot("demo")
+    };
+    let world = TestWorld::with(&[demo], &dice.settings()).await;
     world
         .outside
         .model_does((0..dice.below(6)).map(|_| dice.model()).collect::<Vec<_>>());
@@ -114,6 +166,28 @@ async fn schedule(seed: u64) {
         .map(|send| &send.id)
         .collect::<std::collections::BTreeSet<_>>();
     assert_eq!(ids.len(), delivered.len(), "I5");
+    check_usage(&world, &accepted).await;
+}
+
+/// I8: the ledger has every turn and every message once.
+async fn check_usage(world: &TestWorld, accepted: &Accepted) {
+    let id = world.id("demo", "62811000000");
+    let now = world.world.clock.now();
+    let (mut turns, mut messages) = (0, 0);
+    // A schedule may last beyond midnight.
+    for day in [now.plus_ms(-86_400_000), now] {
+        let table = &world.world.table;
+        for hour in table.usage_of_day(&id.bot_id, day).await.unwrap() {
+            turns += hour.counts.turns;
+            messages += hour.counts.messages;
+        }
+    }
+    let mut bursts = 0;
+    for phone in accepted.keys() {
+        bursts += world.head("demo", phone).await.bursts;
+    }
+    let stored: usize = accepted.values().map(Vec::len).sum();
+    assert_eq!((turns, messages), (bursts, stored as u64), "I8");
 }
 
 async fn check(world: &TestWorld, phone: &str, mids: &[String]) {
@@ -123,7 +197,7 @@ async fn check(world: &TestWorld, phone: &str, mids: &[String]) {
     for burst in 1..=head.bursts {
         let turn = world.turn("demo", phone, burst).await;
         answered.extend(turn.keys);
-        if turn.status != TurnStatus::Undelivered {
+        if matches!(turn.status, TurnStatus::Answered | TurnStatus::Failed) {
             replies.push(turn.reply_id.unwrap().as_str().to_owned());
         }
     }
