@@ -16,7 +16,7 @@ use crate::ask::{self, Answer, Asked, Tried};
 use crate::batch::End;
 use crate::burst::{Conversation, gather};
 use crate::deliver;
-use crate::failure::{self, Failure, Trouble};
+use crate::failure::{self, Trouble};
 use crate::keep;
 use crate::record::{Held, Job};
 use crate::release;
@@ -45,9 +45,7 @@ pub async fn answer(job: &Job<'_>, held: &Held) -> Result<End, Trouble> {
     }
     let conversation = match gather(job, held).await {
         Ok(conversation) => conversation,
-        Err(error) => {
-            return failure::failed(job, held, &Failure::of_table(&error), nothing).await;
-        }
+        Err(error) => return failure::unreadable(job, held, &error).await,
     };
     if conversation.burst.is_empty() {
         // Its messages were erased: there is nothing to answer.
@@ -80,9 +78,7 @@ async fn ask_the_model(
     match ask::all_shut_until(job, held, &rungs).await {
         Ok(None) => {}
         Ok(Some(until)) => return release::wait(job, held, until, "BreakerOpen", nothing).await,
-        Err(error) => {
-            return failure::failed(job, held, &Failure::of_table(&error), nothing).await;
-        }
+        Err(error) => return failure::unreadable(job, held, &error).await,
     }
     if let Some(limit) = worker.rules.bot_rate_limit {
         let (bot_id, now) = (&held.bot.bot_id, worker.clock.now());
@@ -90,9 +86,7 @@ async fn ask_the_model(
         match worker.table.take_room(bot_id, messages, limit, now).await {
             Ok(None) => {}
             Ok(Some(until)) => return hold_back(job, held, until, "BotRateLimited").await,
-            Err(error) => {
-                return failure::failed(job, held, &Failure::of_table(&error), nothing).await;
-            }
+            Err(error) => return failure::unreadable(job, held, &error).await,
         }
     }
     let (asked, tried) = alongside(

@@ -16,6 +16,11 @@ const LOOK_AGAIN_MS: i64 = 5_000;
 /// The longest anybody waits before looking again: the account may have been filled in the meantime.
 const LONGEST_WAIT_MS: i64 = 60_000;
 
+/// When to ask an open breaker again.
+fn look_again(until: EpochMs, now: EpochMs) -> EpochMs {
+    until.min(now.plus_ms(LONGEST_WAIT_MS))
+}
+
 /// The providers as one instance sees them, by the name of their item.
 #[derive(Debug, Default)]
 pub struct Breakers(Mutex<BTreeMap<String, (EpochMs, Provider)>>);
@@ -92,7 +97,7 @@ impl Breakers {
         now: EpochMs,
     ) -> Result<Option<EpochMs>, TableError> {
         Ok(match self.get(table, name, now).await?.breaker.gate(now) {
-            Gate::Open { until } => Some(until.min(now.plus_ms(LONGEST_WAIT_MS))),
+            Gate::Open { until } => Some(look_again(until, now)),
             Gate::Closed | Gate::HalfOpen => None,
         })
     }
@@ -120,7 +125,7 @@ impl Breakers {
         };
         Ok(match breaker.gate(now) {
             Gate::Closed => given(false),
-            Gate::Open { until } => Leave::NotBefore(until.min(now.plus_ms(LONGEST_WAIT_MS))),
+            Gate::Open { until } => Leave::NotBefore(look_again(until, now)),
             Gate::HalfOpen => match table.breaker_probe(name, owner, probe_until, now).await? {
                 Probe::Ours => given(true),
                 Probe::Taken => Leave::NotBefore(now.plus_ms(LOOK_AGAIN_MS)),

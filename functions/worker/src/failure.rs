@@ -126,6 +126,11 @@ impl Failure {
     }
 }
 
+/// The table could not be read before anybody was asked.
+pub async fn unreadable(job: &Job<'_>, held: &Held, error: &TableError) -> Result<End, Trouble> {
+    failed(job, held, &Failure::of_table(error), Tried::default()).await
+}
+
 /// A try came to no answer: another one later, or the fallback text now. Nobody is kept waiting for a try that could only
 /// begin when the fallback text is due.
 pub async fn failed(
