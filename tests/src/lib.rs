@@ -11,6 +11,7 @@
 
 pub mod bubbles;
 pub mod faults;
+pub mod look;
 pub mod outside;
 pub mod process;
 pub mod template;

@@ -6,10 +6,7 @@ use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use clivy::conversation::bot::Bot;
-use clivy::conversation::head::Head;
-use clivy::conversation::ids::{BotId, Contact, ConversationId, EpochMs};
-use clivy::conversation::message::Message;
-use clivy::table::Turn;
+use clivy::conversation::ids::EpochMs;
 use credits::{Checked, CreditsError};
 use futures_util::future::BoxFuture;
 use local::clock::WorldClock;
@@ -178,35 +175,6 @@ impl TestWorld {
     pub fn dead_letters(&self) -> Vec<String> {
         let peeks = self.world.engines.sqs.peek(DLQ);
         peeks.into_iter().map(|peek| peek.body).collect()
-    }
-
-    /// A conversation's id.
-    pub fn id(&self, bot: &str, contact: &str) -> ConversationId {
-        ConversationId {
-            bot_id: BotId::new(bot).unwrap(),
-            contact: Contact::new(contact).unwrap(),
-        }
-    }
-
-    /// A conversation's HEAD.
-    pub async fn head(&self, bot: &str, contact: &str) -> Head {
-        let id = self.id(bot, contact);
-        self.world.table.head(&id).await.unwrap().unwrap()
-    }
-
-    /// A conversation's messages, oldest first.
-    pub async fn history(&self, bot: &str, contact: &str) -> Vec<Message> {
-        let id = self.id(bot, contact);
-        let newest = self.world.table.newest(&id, 1_000).await.unwrap();
-        let mut all: Vec<Message> = newest.into_iter().map(|stored| stored.message).collect();
-        all.sort_by(|a, b| a.order().cmp(&b.order()));
-        all
-    }
-
-    /// A turn.
-    pub async fn turn(&self, bot: &str, contact: &str, burst: u64) -> Turn {
-        let id = self.id(bot, contact);
-        self.world.table.turn(&id, burst).await.unwrap().unwrap()
     }
 
     /// Calls the table's engine past everything.

@@ -48,13 +48,7 @@ async fn ask(world: &TestWorld, n: usize) {
 }
 
 async fn breaker(world: &TestWorld) -> Breaker {
-    world
-        .world
-        .table
-        .provider(OPENROUTER)
-        .await
-        .unwrap()
-        .breaker
+    world.provider(OPENROUTER).await.breaker
 }
 
 #[tokio::test(start_paused = true)]
@@ -122,17 +116,9 @@ async fn a_provider_that_is_down_for_ten_minutes_is_probed_once_a_cooldown() {
     }
     assert_eq!(world.dead_letters().len(), CONTACTS);
     // Every call is counted once, and no turn was burnt by waiting.
-    let id = world.id("demo", &phone(0));
-    let hours = world
-        .world
-        .table
-        .usage_of_day(&id.bot_id, world.world.clock.now())
-        .await
-        .unwrap();
-    let counted: u64 = hours.iter().map(|hour| hour.counts.llm_calls).sum();
-    assert_eq!(counted, world.outside.asked().len() as u64);
-    let turns: u64 = hours.iter().map(|hour| hour.counts.turns).sum();
-    assert_eq!(turns, CONTACTS as u64);
+    let usage = world.usage("demo", world.world.clock.now()).await;
+    assert_eq!(usage.llm_calls, world.outside.asked().len() as u64);
+    assert_eq!(usage.turns, CONTACTS as u64);
     // The next customer is answered at once or after one probe.
     ask(&world, CONTACTS).await;
     world.settle().await;

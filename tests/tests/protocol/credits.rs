@@ -222,13 +222,7 @@ async fn an_account_that_never_bought_anything_is_not_empty() {
     world.outside.account_is(Account::balance(0.0, 0.0));
     run(&world).await;
     assert!(world.alert_subjects().is_empty());
-    let breaker = world
-        .world
-        .table
-        .provider(OPENROUTER)
-        .await
-        .unwrap()
-        .breaker;
+    let breaker = world.provider(OPENROUTER).await.breaker;
     assert!(breaker.is_healthy());
 }
 
@@ -305,13 +299,7 @@ async fn an_account_that_is_filled_between_two_runs_heals_by_the_breakers_own_pr
     assert_eq!(world.outside.asked().len(), 0);
     world.settle().await;
     assert_eq!(world.outside.delivered().len(), 2);
-    let breaker = world
-        .world
-        .table
-        .provider(OPENROUTER)
-        .await
-        .unwrap()
-        .breaker;
+    let breaker = world.provider(OPENROUTER).await.breaker;
     assert!(breaker.is_healthy());
     world.assert_quiet().await;
 }

@@ -77,13 +77,7 @@ async fn check(world: &TestWorld, tries: usize) {
     assert!((1..=tries.max(2)).contains(&told.len()), "{told:?}");
     let level = item(world, "LEVEL").await;
     assert_eq!(level["balance_level"]["S"], "empty");
-    let breaker = world
-        .world
-        .table
-        .provider(OPENROUTER)
-        .await
-        .unwrap()
-        .breaker;
+    let breaker = world.provider(OPENROUTER).await.breaker;
     assert!(breaker.open_until.is_some());
     let again = world.check_credits().await.unwrap().unwrap();
     assert_eq!(again, Checked::AlreadyRun);

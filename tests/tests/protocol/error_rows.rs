@@ -362,7 +362,7 @@ async fn each_error_weighs_on_the_breaker_what_it_says_about_the_provider() {
         world.start();
         world.post(&bubble("demo", RINA, "A", 0, "Halo")).await;
         tokio::time::sleep(Duration::from_millis(3_900)).await;
-        let provider = world.world.table.provider("openrouter").await.unwrap();
+        let provider = world.provider("openrouter").await;
         assert_eq!(provider.breaker.failures, row.weight, "{name}");
         assert_eq!(
             provider.breaker.open_until.is_some(),

@@ -90,21 +90,10 @@ async fn a_free_model_whose_day_is_used_up_is_parked_until_midnight_in_utc() {
     say(&world, "demo", "B", 100, "Pagi").await;
     world.settle().await;
     assert_eq!(models(&world).last().unwrap(), "a/small:free");
-    let id = world.id("demo", RINA);
-    let day = world
-        .world
-        .table
-        .usage_of_day(&id.bot_id, world.world.clock.now())
-        .await
-        .unwrap();
-    assert_eq!(day[0].counts.free_model_ratio(), Some(1.0));
-    let day = world
-        .world
-        .table
-        .usage_of_day(&id.bot_id, tests::world::START)
-        .await
-        .unwrap();
-    assert_eq!(day[0].counts.free_model_ratio(), Some(0.0));
+    let today = world.usage("demo", world.world.clock.now()).await;
+    assert_eq!(today.free_model_ratio(), Some(1.0));
+    let yesterday = world.usage("demo", tests::world::START).await;
+    assert_eq!(yesterday.free_model_ratio(), Some(0.0));
     world.assert_quiet().await;
 }
 
@@ -227,7 +216,7 @@ async fn an_empty_account_stops_the_calls_at_the_first_refusal_and_heals_by_a_pr
     say(&world, "demo", "A", 0, "Halo").await;
     sleep(6).await;
     assert_eq!(world.outside.sends()[0].text, FALLBACK);
-    let provider = world.world.table.provider("openrouter").await.unwrap();
+    let provider = world.provider("openrouter").await;
     assert_eq!(provider.reason.as_deref(), Some("no_credits"));
     for n in 0..20 {
         let phone = format!("62811000700{n:02}");

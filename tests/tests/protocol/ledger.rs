@@ -18,30 +18,7 @@ async fn sleep(seconds: u64) {
 
 /// The whole day's usage of a bot.
 async fn usage(world: &TestWorld, bot: &str) -> UsageCounts {
-    let id = world.id(bot, RINA);
-    let now = world.world.clock.now();
-    let hours = world
-        .world
-        .table
-        .usage_of_day(&id.bot_id, now)
-        .await
-        .unwrap();
-    let mut sum = UsageCounts::default();
-    for hour in hours {
-        sum.turns += hour.counts.turns;
-        sum.messages += hour.counts.messages;
-        sum.llm_calls += hour.counts.llm_calls;
-        sum.tokens_in += hour.counts.tokens_in;
-        sum.tokens_out += hour.counts.tokens_out;
-        sum.cost_usd += hour.counts.cost_usd;
-        sum.wasted += hour.counts.wasted;
-        sum.cache_hits += hour.counts.cache_hits;
-        sum.tokens_saved += hour.counts.tokens_saved;
-        for (status, count) in hour.counts.by_status {
-            *sum.by_status.entry(status).or_default() += count;
-        }
-    }
-    sum
+    world.usage(bot, world.world.clock.now()).await
 }
 
 /// An answer without a text, billed all the same.
@@ -122,14 +99,7 @@ async fn an_answer_that_a_person_has_overtaken_is_counted_as_wasted() {
     world.post(&bubble("demo", RINA, "A", 0, "Halo")).await;
     sleep(8).await;
     let until = world.world.clock.now().plus_ms(60_000);
-    world
-        .dynamodb(
-            "UpdateItem",
-            json!({"TableName": "clivy", "Key": {"pk": {"S": format!("C#demo#{RINA}")}, "sk": {"S": "HEAD"}},
-                "UpdateExpression": "SET paused_until = :u",
-                "ExpressionAttributeValues": {":u": {"N": until.0.to_string()}}}),
-        )
-        .await;
+    world.pause("demo", RINA, until).await;
     sleep(20).await;
     assert_eq!(world.outside.sends().len(), 0);
     world.settle().await;
@@ -154,11 +124,11 @@ async fn a_worker_that_was_fenced_out_counts_what_it_spent_once() {
     world.post(&bubble("demo", RINA, "A", 0, "Halo")).await;
     sleep(8).await;
     world
-        .dynamodb(
-            "UpdateItem",
-            json!({"TableName": "clivy", "Key": {"pk": {"S": format!("C#demo#{RINA}")}, "sk": {"S": "HEAD"}},
-                "UpdateExpression": "SET c_fence = c_fence + :one, fence = fence + :one, c_owner = :o, c_until = :u",
-                "ExpressionAttributeValues": {":one": {"N": "1"}, ":o": {"S": "somebody"}, ":u": {"N": "1"}}}),
+        .update_head(
+            "demo",
+            RINA,
+            "SET c_fence = c_fence + :one, fence = fence + :one, c_owner = :o, c_until = :u",
+            json!({":one": {"N": "1"}, ":o": {"S": "somebody"}, ":u": {"N": "1"}}),
         )
         .await;
     // The count itself loses its answer: it is repeated and still counts once.

@@ -180,17 +180,8 @@ async fn two_bots_that_answer_each_other_are_stopped_and_a_person_is_told() {
     assert!(head.paused_until.is_some());
     let turn = world.turn("demo", RINA, answered as u64 + 1).await;
     assert_eq!(turn.status, TurnStatus::Braked);
-    let day = world
-        .world
-        .table
-        .usage_of_day(&world.id("demo", RINA).bot_id, world.world.clock.now())
-        .await
-        .unwrap();
-    let braked: u64 = day
-        .iter()
-        .map(|hour| hour.counts.ended(TurnStatus::Braked))
-        .sum();
-    assert_eq!(braked, 1);
+    let usage = world.usage("demo", world.world.clock.now()).await;
+    assert_eq!(usage.ended(TurnStatus::Braked), 1);
     world.assert_quiet().await;
 }
 

@@ -171,16 +171,13 @@ async fn schedule(seed: u64) {
 
 /// I8: the ledger has every turn and every message once.
 async fn check_usage(world: &TestWorld, accepted: &Accepted) {
-    let id = world.id("demo", "62811000000");
     let now = world.world.clock.now();
     let (mut turns, mut messages) = (0, 0);
     // A schedule may last beyond midnight.
     for day in [now.plus_ms(-86_400_000), now] {
-        let table = &world.world.table;
-        for hour in table.usage_of_day(&id.bot_id, day).await.unwrap() {
-            turns += hour.counts.turns;
-            messages += hour.counts.messages;
-        }
+        let usage = world.usage("demo", day).await;
+        turns += usage.turns;
+        messages += usage.messages;
     }
     let mut bursts = 0;
     for phone in accepted.keys() {

@@ -5,7 +5,6 @@ use std::time::Duration;
 use clivy::conversation::ids::EpochMs;
 use clivy::conversation::outcome::TurnStatus;
 use local::world::{QUEUE, Workers};
-use serde_json::json;
 use tests::bubbles::{bot, bubble};
 use tests::outside::Model;
 use tests::world::TestWorld;
@@ -81,17 +80,13 @@ async fn a_bot_that_is_switched_off_meanwhile_says_nothing_more() {
 
 #[tokio::test(start_paused = true)]
 async fn a_paused_conversation_waits_and_a_pause_during_the_answer_throws_it_away() {
-    let pause = |until: EpochMs| {
-        json!({"TableName": "clivy", "Key": {"pk": {"S": format!("C#demo#{RINA}")}, "sk": {"S": "HEAD"}},
-            "UpdateExpression": "SET paused_until = :u", "ExpressionAttributeValues": {":u": {"N": until.0.to_string()}}})
-    };
     let world = TestWorld::new(&[bot("demo")]).await;
     world.start();
     world.post(&bubble("demo", RINA, "A", 0, "Halo")).await;
     // 3.4 s: the model is thinking.
     tokio::time::sleep(Duration::from_millis(3_400)).await;
     let until = world.world.clock.now().plus_ms(120_000);
-    world.dynamodb("UpdateItem", pause(until)).await;
+    world.pause("demo", RINA, until).await;
     sleep(100).await;
     assert_eq!(world.outside.asked().len(), 1);
     assert!(
