@@ -2,6 +2,7 @@
 
 use clivy::conversation::bot::{Bot, Gateway, GatewayKind};
 use clivy::conversation::ids::BotId;
+use clivy::conversation::opt;
 use lambda_http::{Body, Request};
 use serde_json::{Value, json};
 
@@ -16,6 +17,10 @@ pub fn bot(id: &str) -> Bot {
         active: true,
         system_prompt: format!("Anda melayani {id}."),
         fallback_text: "Maaf Kak, tim kami akan membalas.".to_owned(),
+        opt_out_words: opt::default_out_words(),
+        opt_in_words: opt::default_in_words(),
+        opt_out_text: String::new(),
+        opt_in_text: String::new(),
         models: Vec::new(),
         max_price: None,
         simple: None,
