@@ -77,12 +77,7 @@ enum Sent {
 
 /// A person has taken the conversation since the draft was stored. An earlier call may have sent it: nobody sends it
 /// again, and nobody makes another text of this burst (I2, I5).
-async fn withhold(
-    job: &Job<'_>,
-    held: &Held,
-    head: &Head,
-    draft: &Draft,
-) -> Result<End, Trouble> {
+async fn withhold(job: &Job<'_>, held: &Held, head: &Head, draft: &Draft) -> Result<End, Trouble> {
     step!(info, "withheld", held.log, { sends = draft.sends, }, "a person has the conversation; the reply is not sent");
     commit(job, held, head, &draft.withheld()).await
 }
@@ -160,8 +155,7 @@ async fn commit(job: &Job<'_>, held: &Held, head: &Head, draft: &Draft) -> Resul
         };
         job.worker.queue.park(&job.worker.dlq_url, &parked).await?;
     }
-    let counts =
-        !draft.text.is_empty() && draft.outcome.status != TurnStatus::LeftToPerson;
+    let counts = !draft.text.is_empty() && draft.outcome.status != TurnStatus::LeftToPerson;
     let mut paused_until = head.paused_until;
     let mut rearmed = cover(job, head).await?;
     for _ in 0..COMMIT_TRIES {

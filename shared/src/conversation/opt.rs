@@ -28,7 +28,10 @@ pub const DEFAULT_IN_TEXT: &str =
 pub fn default_out_text(in_words: &[String]) -> String {
     let text = "Baik, pesan Anda tidak akan kami balas secara otomatis lagi.";
     match in_words.iter().find(|word| !word.trim().is_empty()) {
-        Some(word) => format!("{text} Ketik {} untuk mengaktifkannya kembali.", word.trim()),
+        Some(word) => format!(
+            "{text} Ketik {} untuk mengaktifkannya kembali.",
+            word.trim()
+        ),
         None => text.to_owned(),
     }
 }
@@ -120,13 +123,28 @@ mod tests {
     fn a_word_counts_however_it_is_typed_and_only_as_a_whole_bubble() {
         let bot = bot("");
         for text in ["/stop", "STOP", " Stop! ", "*berhenti*", "Berhenti 🙏"] {
-            assert_eq!(wishes(&bot, false, &[text]), Wish::Changed(Opt::Out), "{text}");
+            assert_eq!(
+                wishes(&bot, false, &[text]),
+                Wish::Changed(Opt::Out),
+                "{text}"
+            );
         }
-        for text in ["stop dulu ya", "nonstop", "jangan berhenti", "halo", "", "🙏"] {
+        for text in [
+            "stop dulu ya",
+            "nonstop",
+            "jangan berhenti",
+            "halo",
+            "",
+            "🙏",
+        ] {
             assert_eq!(wishes(&bot, false, &[text]), Wish::Answer, "{text}");
         }
         for text in ["/start", "Mulai", "mulai."] {
-            assert_eq!(wishes(&bot, true, &[text]), Wish::Changed(Opt::In), "{text}");
+            assert_eq!(
+                wishes(&bot, true, &[text]),
+                Wish::Changed(Opt::In),
+                "{text}"
+            );
         }
     }
 
@@ -165,10 +183,18 @@ mod tests {
     fn a_list_is_the_owners_and_an_empty_one_is_off() {
         let own = bot(r#", "opt_out_words": ["UNSUB!", " "], "opt_in_words": ["unsub", "sub"]"#);
         assert_eq!(wishes(&own, false, &["unsub"]), Wish::Changed(Opt::Out));
-        assert_eq!(wishes(&own, true, &["unsub"]), Wish::Silence, "out of both lists");
+        assert_eq!(
+            wishes(&own, true, &["unsub"]),
+            Wish::Silence,
+            "out of both lists"
+        );
         assert_eq!(wishes(&own, true, &["sub"]), Wish::Changed(Opt::In));
         assert_eq!(wishes(&own, false, &["stop"]), Wish::Answer);
-        assert_eq!(wishes(&own, false, &[" "]), Wish::Answer, "a blank word is none");
+        assert_eq!(
+            wishes(&own, false, &[" "]),
+            Wish::Answer,
+            "a blank word is none"
+        );
         let off = bot(r#", "opt_out_words": []"#);
         assert_eq!(wishes(&off, false, &["/stop"]), Wish::Answer);
     }

@@ -90,7 +90,11 @@ impl Table {
             commit.draft.reply_id.as_str(),
             &commit.claim.fence.0.to_string(),
             commit.rearmed.map_or("", MessageKey::as_str),
-            if commit.brake_until.is_some() { "braked" } else { "" },
+            if commit.brake_until.is_some() {
+                "braked"
+            } else {
+                ""
+            },
         ]);
         let cancelled = match self.transact(OPERATION, Name::Once(&token), writes).await? {
             Transacted::Done => return Ok(Committed::Done),
