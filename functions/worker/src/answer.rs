@@ -24,7 +24,6 @@ use crate::record::{Held, Job};
 /// Answers a burst that has no draft yet.
 pub async fn answer(job: &Job<'_>, held: &Held) -> Result<End, Trouble> {
     step!(info, "claimed", held.log, {}, "claimed a burst");
-    let rules = &job.worker.rules;
     let nothing = Tried::default();
     let now = job.worker.clock.now();
     if let Some(until) = held.head.paused(now) {
@@ -44,16 +43,40 @@ pub async fn answer(job: &Job<'_>, held: &Held) -> Result<End, Trouble> {
     let is_out = held.head.opted_out_at.is_some();
     match opt::wish(&held.bot, is_out, conversation.whole_burst()) {
         Wish::Changed(opt) => return confirm(job, held, opt).await,
-        Wish::Silence => return without_reply(job, held, TurnStatus::OptedOut).await,
+        Wish::Silence => {
+            step!(
+                info,
+                "opted_out",
+                held.log,
+                {},
+                "the contact wants no answers"
+            );
+            return without_reply(job, held, TurnStatus::OptedOut).await;
+        }
         Wish::Answer => {}
     }
     if conversation.is_left_to_person() {
+        step!(
+            info,
+            "left_to_person",
+            held.log,
+            {},
+            "a person has answered the burst"
+        );
         return without_reply(job, held, TurnStatus::LeftToPerson).await;
     }
     if conversation.burst.is_empty() {
         // Its messages were erased: there is nothing to answer.
         return without_reply(job, held, TurnStatus::Skipped).await;
     }
+    welcome(job, held, conversation).await
+}
+
+/// The contact wants an answer, and nobody else has given one: the limits, then a kept answer or the model.
+async fn welcome(job: &Job<'_>, held: &Held, conversation: Conversation) -> Result<End, Trouble> {
+    let rules = &job.worker.rules;
+    let nothing = Tried::default();
+    let now = job.worker.clock.now();
     let is_retry = held.head.tries > 1;
     if held.head.tries > rules.ai_max_attempts || (is_retry && failure::is_overdue(job, held)) {
         // Earlier tries failed, or ended without a trace in a crash or a timeout: no further one is paid for.
@@ -155,6 +178,7 @@ async fn confirm(job: &Job<'_>, held: &Held, opt: Opt) -> Result<End, Trouble> {
         Opt::Out => TurnStatus::OptedOut,
         Opt::In => TurnStatus::OptedIn,
     };
+    step!(info, "opt", held.log, { change = opt.as_str(), }, "the contact has changed its mind about being answered");
     let outcome = Outcome {
         opt: Some(opt),
         ..Outcome::without_answer(status)

@@ -46,6 +46,17 @@ pub enum Opt {
     In,
 }
 
+impl Opt {
+    /// The word that logs use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Out => "out",
+            Self::In => "in",
+        }
+    }
+}
+
 /// What that means for a burst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wish {
