@@ -41,6 +41,7 @@ const DEMO_FAULTS = {
 const COMMITTED = {
   failed: 'parked as failed: it can be tried again later', undelivered: 'parked: the gateway did not take it',
   skipped: 'nothing to send', braked: 'no reply: the contact looks like another bot',
+  left_to_person: 'left to the person who answered', opted_out: 'the contact wants no answers', opted_in: 'the contact wants answers again',
 };
 const burstOf = (n) => (n === 1 ? 'a burst of 1' : `one burst of ${n}`);
 
@@ -62,6 +63,12 @@ const STEPS = {
   llm_failed: ['alert', 'bad', (f) => joined('Model failed', attemptOf(f)),
     (f) => joined(f.model && f.model !== f.error && plain(f.model), why(f))],
   drafted: ['draft', 'strong', () => 'Draft stored', () => 'text and id are fixed from here on'],
+  paused: ['lock', 'warn', () => 'A person has the chat',
+    (f) => (isNumber(f.pause_seconds) ? `the bot is quiet for ${trim(f.pause_seconds / 60)} min` : 'the bot is quiet')],
+  withheld: ['skip', 'warn', () => 'Reply withheld', () => 'a person has the chat'],
+  left_to_person: ['skip', 'calm', () => 'Left to the person', () => 'who has answered these messages'],
+  opt: ['lock', 'strong', (f) => (f.change === 'in' ? 'Contact opts in again' : 'Contact opts out'), () => 'confirmed once'],
+  opted_out: ['skip', 'mute', () => 'Nothing is said', () => 'the contact has opted out'],
   sent: ['send', 'good', () => 'Reply sent', () => ''],
   send_failed: ['alert', 'bad', () => 'Sending failed', why],
   committed: ['check', 'good', () => 'Committed', (f) => COMMITTED[f.status] ?? 'reply and usage recorded once'],

@@ -280,6 +280,11 @@ pub fn outcome_deadline_ms(reader: &mut Reader) -> i64 {
     i64::from(reader.number("OUTCOME_DEADLINE_SECONDS", 300, 10..=3_600)) * 1000
 }
 
+/// `TAKEOVER_PAUSE_MINUTES` (30), in milliseconds: how long the bot is quiet after a person has written. 0: it never is.
+pub fn takeover_pause_ms(reader: &mut Reader) -> i64 {
+    i64::from(reader.number("TAKEOVER_PAUSE_MINUTES", 30, 0..=10_080)) * 60_000
+}
+
 /// `BREAKER_COOLDOWN_SECONDS` (60): how long a provider that fails is left alone.
 pub fn breaker_cooldown_seconds(reader: &mut Reader) -> u32 {
     reader.number("BREAKER_COOLDOWN_SECONDS", 60, 1..=900)

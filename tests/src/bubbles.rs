@@ -1,7 +1,8 @@
 //! Webhook bodies as wuzapi posts them.
 
 use clivy::conversation::bot::{Bot, Gateway, GatewayKind};
-use clivy::conversation::ids::BotId;
+use clivy::conversation::ids::{BotId, EpochMs};
+use clivy::conversation::opt;
 use lambda_http::{Body, Request};
 use serde_json::{Value, json};
 
@@ -16,6 +17,10 @@ pub fn bot(id: &str) -> Bot {
         active: true,
         system_prompt: format!("Anda melayani {id}."),
         fallback_text: "Maaf Kak, tim kami akan membalas.".to_owned(),
+        opt_out_words: opt::default_out_words(),
+        opt_in_words: opt::default_in_words(),
+        opt_out_text: String::new(),
+        opt_in_text: String::new(),
         models: Vec::new(),
         max_price: None,
         simple: None,
@@ -61,6 +66,29 @@ fn timestamp(at: i64) -> String {
         seconds / 60 % 60,
         seconds % 60
     )
+}
+
+/// The same bubble, written at this moment of the world's clock: in whole seconds, as WhatsApp tells it.
+pub fn written_at(mut body: Value, at: EpochMs) -> Value {
+    const MIDNIGHT: i64 = 1_763_596_800;
+    let seconds = at.0.div_euclid(1000) - MIDNIGHT;
+    assert!((0..86_400).contains(&seconds), "only this one day");
+    body["event"]["Info"]["Timestamp"] = json!(format!(
+        "2025-11-20T{:02}:{:02}:{:02}Z",
+        seconds / 3600,
+        seconds / 60 % 60,
+        seconds % 60
+    ));
+    body
+}
+
+/// What a person of the business writes on the phone.
+pub fn from_the_phone(bot: &str, phone: &str, mid: &str, at: EpochMs, text: &str) -> Value {
+    let mut body = written_at(bubble(bot, phone, mid, 0, text), at);
+    body["event"]["Info"]["IsFromMe"] = json!(true);
+    body["event"]["Info"]["Sender"] = json!("6281900090009@s.whatsapp.net");
+    body["event"]["Info"]["SenderAlt"] = json!("");
+    body
 }
 
 /// The request that carries a body.

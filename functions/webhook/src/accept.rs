@@ -94,7 +94,7 @@ async fn customer(
 }
 
 /// A message from the business's own number: one of our replies coming back, or a person on the phone,
-/// whose words belong into the history.
+/// whose words belong into the history and keep the bot quiet.
 async fn person(
     webhook: &Webhook,
     bot: &Arc<Bot>,
@@ -120,11 +120,30 @@ async fn store_person(
     }
     let timed = incoming.platform_at.is_some();
     let message = message(incoming, Author::Person, received_at);
-    webhook
+    let pause_until = pause_until(&message, webhook.takeover_pause_ms);
+    let stored = webhook
         .table
-        .store_own(id, &message, timed)
-        .await
-        .map(|_| ())
+        .store_own(id, &message, timed, pause_until)
+        .await?;
+    if let (Stored::New, Some(until)) = (stored, pause_until) {
+        tracing::info!(
+            step = "paused",
+            conversation = webhook.pseudonyms.conversation(id),
+            pause_seconds = until.since_ms(received_at) / 1000,
+            "a person has the conversation"
+        );
+    }
+    Ok(())
+}
+
+/// Until when a person's message keeps the bot quiet: counted from when it was written, so that one that comes late
+/// pauses no longer than the others, or not at all. A platform's clock that is ahead of ours lengthens nothing.
+fn pause_until(message: &Message, pause_ms: i64) -> Option<EpochMs> {
+    let until = message
+        .platform_at
+        .min(message.received_at)
+        .plus_ms(pause_ms);
+    (until > message.received_at).then_some(until)
 }
 
 /// An edit changes the message it is about; it is nobody's turn.

@@ -42,6 +42,8 @@ pub struct Webhook {
     /// How long one request may take. The worker counts on it: a message that is not stored by then,
     /// plus some slack, never will be (own-message rule).
     pub timeout: Duration,
+    /// How long a person's message keeps the bot quiet, in milliseconds; 0 does not.
+    pub takeover_pause_ms: i64,
     /// Serve bots that have neither a signing key nor a secret path. Only the one-machine run does.
     pub allow_open_bots: bool,
 }
@@ -68,6 +70,7 @@ impl Webhook {
             pseudonyms,
             debounce_seconds: settings.debounce_seconds,
             timeout: settings.timeout,
+            takeover_pause_ms: settings.takeover_pause_ms,
             allow_open_bots: false,
         })
     }

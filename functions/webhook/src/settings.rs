@@ -17,6 +17,8 @@ pub struct Settings {
     pub timeout: Duration,
     /// `BOT_CACHE_SECONDS`.
     pub bot_cache: Duration,
+    /// `TAKEOVER_PAUSE_MINUTES`, in milliseconds; 0 pauses nothing.
+    pub takeover_pause_ms: i64,
     /// `MESSAGE_RETENTION_DAYS`.
     pub retention_days: u32,
     /// `LOG_LEVEL`.
@@ -32,6 +34,7 @@ impl Settings {
             debounce_seconds: config::debounce_seconds(reader),
             timeout: Duration::from_millis(u64::from(config::webhook_timeout_ms(reader))),
             bot_cache: config::bot_cache(reader),
+            takeover_pause_ms: config::takeover_pause_ms(reader),
             retention_days: config::retention_days(reader),
             log_level: config::log_level(reader),
         }

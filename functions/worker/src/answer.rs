@@ -5,6 +5,7 @@ use clivy::channel::wuzapi::Presence;
 use clivy::conversation::brake;
 use clivy::conversation::head::Draft;
 use clivy::conversation::ids::{EpochMs, MessageId};
+use clivy::conversation::opt::{self, Opt, Wish};
 use clivy::conversation::outcome::{Outcome, TurnStatus};
 use clivy::llm::{Rung, ladder};
 use clivy::prompt;
@@ -24,17 +25,62 @@ use crate::release;
 /// Answers a burst that has no draft yet.
 pub async fn answer(job: &Job<'_>, held: &Held) -> Result<End, Trouble> {
     step!(info, "claimed", held.log, {}, "claimed a burst");
-    let rules = &job.worker.rules;
     let nothing = Tried::default();
+    let now = job.worker.clock.now();
+    if let Some(until) = held.head.paused(now) {
+        // A claim that was taken over: nothing is paid for while a person has the conversation.
+        return release::hold(job, held, until, "Paused", &nothing).await;
+    }
     if !held.bot.active {
         return without_reply(job, held, TurnStatus::Skipped).await;
     }
+    // Before every other rule: whoever has opted out, or was answered by a person, gets no fallback text either.
+    let conversation = match gather(job, held).await {
+        Ok(conversation) => conversation,
+        Err(error) => return failure::unreadable(job, held, &error).await,
+    };
+    let is_out = held.head.opted_out_at.is_some();
+    match opt::wish(&held.bot, is_out, conversation.whole_burst()) {
+        Wish::Changed(opt) => return confirm(job, held, opt).await,
+        Wish::Silence => {
+            step!(
+                info,
+                "opted_out",
+                held.log,
+                {},
+                "the contact wants no answers"
+            );
+            return without_reply(job, held, TurnStatus::OptedOut).await;
+        }
+        Wish::Answer => {}
+    }
+    if conversation.is_left_to_person() {
+        step!(
+            info,
+            "left_to_person",
+            held.log,
+            {},
+            "a person has answered the burst"
+        );
+        return without_reply(job, held, TurnStatus::LeftToPerson).await;
+    }
+    if conversation.burst.is_empty() {
+        // Its messages were erased: there is nothing to answer.
+        return without_reply(job, held, TurnStatus::Skipped).await;
+    }
+    welcome(job, held, conversation).await
+}
+
+/// The contact wants an answer, and nobody else has given one: the limits, then a kept answer or the model.
+async fn welcome(job: &Job<'_>, held: &Held, conversation: Conversation) -> Result<End, Trouble> {
+    let rules = &job.worker.rules;
+    let nothing = Tried::default();
+    let now = job.worker.clock.now();
     let is_retry = held.head.tries > 1;
     if held.head.tries > rules.ai_max_attempts || (is_retry && failure::is_overdue(job, held)) {
         // Earlier tries failed, or ended without a trace in a crash or a timeout: no further one is paid for.
         return fallback(job, held, nothing).await;
     }
-    let now = job.worker.clock.now();
     let messages = held.claim.keys.len();
     if let Some(until) = held
         .head
@@ -42,14 +88,6 @@ pub async fn answer(job: &Job<'_>, held: &Held) -> Result<End, Trouble> {
         .closed_until(rules.rate_limit, messages, now)
     {
         return hold_back(job, held, until, "RateLimited").await;
-    }
-    let conversation = match gather(job, held).await {
-        Ok(conversation) => conversation,
-        Err(error) => return failure::unreadable(job, held, &error).await,
-    };
-    if conversation.burst.is_empty() {
-        // Its messages were erased: there is nothing to answer.
-        return without_reply(job, held, TurnStatus::Skipped).await;
     }
     if let Some(why) = brake::is_loop(&conversation.history, &conversation.burst) {
         step!(warn, "loop_brake", held.log, { reason = why.as_str(), }, "the contact looks like another bot");
@@ -129,8 +167,26 @@ async fn without_reply(job: &Job<'_>, held: &Held, status: TurnStatus) -> Result
     draft(job, held, String::new(), outcome, Tried::default()).await
 }
 
+/// The contact has changed its mind about being answered: it reads so, once, and from the commit on it counts.
+async fn confirm(job: &Job<'_>, held: &Held, opt: Opt) -> Result<End, Trouble> {
+    let status = match opt {
+        Opt::Out => TurnStatus::OptedOut,
+        Opt::In => TurnStatus::OptedIn,
+    };
+    step!(info, "opt", held.log, { change = opt.as_str(), }, "the contact has changed its mind about being answered");
+    let outcome = Outcome {
+        opt: Some(opt),
+        ..Outcome::without_answer(status)
+    };
+    draft(job, held, held.bot.opt_text(opt), outcome, Tried::default()).await
+}
+
 /// The customer gets the bot's fallback text, once, and the turn is parked.
 pub async fn fallback(job: &Job<'_>, held: &Held, tried: Tried) -> Result<End, Trouble> {
+    if held.head.opted_out_at.is_some() {
+        // The burst could not even be read: a contact that has opted out hears nothing of that.
+        return without_reply(job, held, TurnStatus::OptedOut).await;
+    }
     step!(warn, "fallback", held.log, {}, "no answer could be made");
     let outcome = Outcome::without_answer(TurnStatus::Failed);
     let text = held.bot.fallback_text().to_owned();

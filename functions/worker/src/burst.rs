@@ -2,17 +2,23 @@
 
 use std::collections::BTreeSet;
 
-use clivy::conversation::ids::MessageKey;
+use clivy::conversation::ids::{EpochMs, MessageKey};
 use clivy::conversation::message::{Author, Message};
 use clivy::table::{StoredMessage, TableError};
 
 use crate::record::{Held, Job};
 
-/// The burst and what was said before, both oldest first.
+/// How far the platform's clock may be ahead of ours. A person's message from further in the future must not answer
+/// whatever a customer writes until then.
+const CLOCK_SLACK_MS: i64 = 60_000;
+
+/// The burst and what was said before, all oldest first.
 pub struct Conversation {
     /// The messages to answer.
     pub burst: Vec<Message>,
-    /// What was said before.
+    /// Messages of the burst that a person has answered: written before that person's last words.
+    pub left_to_person: Vec<Message>,
+    /// What was said before, those among it.
     pub history: Vec<Message>,
 }
 
@@ -34,7 +40,47 @@ pub async fn gather(job: &Job<'_>, held: &Held) -> Result<Conversation, TableErr
         job.worker.table.messages(id, &missing).await?
     };
     all.extend(newest);
-    Ok(split(all, &held.claim.keys))
+    let conversation = split(all, &held.claim.keys);
+    Ok(if job.worker.rules.yields_to_persons {
+        conversation.yielding()
+    } else {
+        conversation
+    })
+}
+
+impl Conversation {
+    /// Everything that the customer wrote in this burst.
+    pub fn whole_burst(&self) -> impl Iterator<Item = &Message> {
+        self.left_to_person.iter().chain(&self.burst)
+    }
+
+    /// Whether a person has answered all of it.
+    pub fn is_left_to_person(&self) -> bool {
+        self.burst.is_empty() && !self.left_to_person.is_empty()
+    }
+
+    /// The same without what a person has answered. In the order in which WhatsApp shows it, because that is what the
+    /// person has read.
+    fn yielding(mut self) -> Self {
+        let spoken_at = |message: &Message| -> (EpochMs, EpochMs) {
+            let latest = message.received_at.plus_ms(CLOCK_SLACK_MS);
+            (message.platform_at.min(latest), message.received_at)
+        };
+        let persons = self
+            .history
+            .iter()
+            .filter(|message| message.author == Author::Person);
+        let Some(last_words) = persons.map(spoken_at).max() else {
+            return self;
+        };
+        (self.left_to_person, self.burst) = self
+            .burst
+            .into_iter()
+            .partition(|message| spoken_at(message) < last_words);
+        self.history.extend(self.left_to_person.iter().cloned());
+        self.history.sort_by(|a, b| a.order().cmp(&b.order()));
+        self
+    }
 }
 
 fn split(all: Vec<StoredMessage>, keys: &BTreeSet<MessageKey>) -> Conversation {
@@ -55,7 +101,11 @@ fn split(all: Vec<StoredMessage>, keys: &BTreeSet<MessageKey>) -> Conversation {
         })
         .collect();
     history.sort_by(|a, b| a.order().cmp(&b.order()));
-    Conversation { burst, history }
+    Conversation {
+        burst,
+        left_to_person: Vec::new(),
+        history,
+    }
 }
 
 #[cfg(test)]
@@ -113,5 +163,51 @@ mod tests {
         let conversation = split(all, &keys);
         assert_eq!(mids(&conversation.burst), ["mine"]);
         assert_eq!(mids(&conversation.history), ["old", "reply", "admin"]);
+    }
+
+    fn yielded(all: Vec<StoredMessage>, burst: &[usize]) -> Conversation {
+        let keys = burst.iter().map(|n| all[*n].key.clone()).collect();
+        split(all, &keys).yielding()
+    }
+
+    #[test]
+    fn what_a_persons_words_follow_is_history_and_the_rest_is_asked() {
+        let all = vec![
+            stored("price?", Author::Customer, 1_000, 1_100),
+            stored("10k", Author::Person, 2_000, 2_100),
+            stored("size?", Author::Customer, 3_000, 3_100),
+        ];
+        let conversation = yielded(all.clone(), &[0, 2]);
+        assert_eq!(mids(&conversation.burst), ["size?"]);
+        assert_eq!(mids(&conversation.left_to_person), ["price?"]);
+        assert_eq!(mids(&conversation.history), ["price?", "10k"]);
+        assert!(!conversation.is_left_to_person());
+        let whole: Vec<_> = conversation.whole_burst().map(|m| m.mid.as_str()).collect();
+        assert_eq!(whole, ["price?", "size?"]);
+        assert!(yielded(all, &[0]).is_left_to_person());
+    }
+
+    #[test]
+    fn within_one_second_of_the_platform_the_arrival_decides() {
+        let before = stored("before", Author::Customer, 5_000, 5_100);
+        let person = stored("person", Author::Person, 5_000, 5_500);
+        let after = stored("after", Author::Customer, 5_000, 5_900);
+        let conversation = yielded(vec![person, after, before], &[1, 2]);
+        assert_eq!(mids(&conversation.burst), ["after"]);
+        assert_eq!(mids(&conversation.left_to_person), ["before"]);
+    }
+
+    #[test]
+    fn a_persons_message_from_the_future_answers_nothing_that_comes_later() {
+        let person = stored("person", Author::Person, 9_000_000_000, 5_000);
+        let next = stored("next", Author::Customer, 400_000, 400_100);
+        let conversation = yielded(vec![person, next], &[1]);
+        assert_eq!(mids(&conversation.burst), ["next"]);
+    }
+
+    #[test]
+    fn a_burst_that_was_erased_is_left_to_nobody() {
+        let person = stored("person", Author::Person, 5_000, 5_500);
+        assert!(!yielded(vec![person], &[]).is_left_to_person());
     }
 }

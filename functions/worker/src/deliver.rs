@@ -13,6 +13,7 @@ use clivy::table::{Commit, Committed, keys};
 
 use crate::ask::Tried;
 use crate::batch::End;
+use crate::burst::gather;
 use crate::failure::{self, Trouble};
 use crate::record::{Held, Job};
 use crate::release;
@@ -24,8 +25,18 @@ const COMMIT_TRIES: u32 = 6;
 /// How long the end of "typing…" may take once the reply is out.
 const PAUSED_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Sends a draft, again with the same id and text if need be (I5), and commits. `head` is the newest HEAD
-/// seen: it tells whether more has come in.
+/// Goes on with a draft that an earlier owner has stored. Much time may have passed: what a person has answered since is
+/// not sent any more, also when that pause is over.
+pub async fn resume(job: &Job<'_>, held: &Held, draft: &Draft) -> Result<End, Trouble> {
+    let is_left = gather(job, held).await?.is_left_to_person();
+    if is_left && !draft.text.is_empty() {
+        return withhold(job, held, &held.head, draft).await;
+    }
+    deliver(job, held, &held.head, draft).await
+}
+
+/// Sends a draft, again with the same id and text if need be (I5), and commits. `head` is HEAD after the write that gave
+/// us leave to send: it tells whether more has come in, and whether a person has taken the conversation before that.
 pub async fn deliver(
     job: &Job<'_>,
     held: &Held,
@@ -35,8 +46,12 @@ pub async fn deliver(
     if draft.text.is_empty() {
         return commit(job, held, head, draft).await;
     }
+    if head.paused(job.worker.clock.now()).is_some() {
+        return withhold(job, held, head, draft).await;
+    }
     match send(job, held, draft).await {
-        Ok(()) => {
+        Ok(Sent::Paused(head)) => withhold(job, held, &head, draft).await,
+        Ok(Sent::Out) => {
             step!(info, "sent", held.log, {}, "sent the reply");
             let stop_typing = async {
                 let contact = &job.trigger.conversation.contact;
@@ -53,8 +68,24 @@ pub async fn deliver(
     }
 }
 
-/// K5. A lost answer is asked for again at once, with the same id: the gateway cannot send it twice.
-async fn send(job: &Job<'_>, held: &Held, draft: &Draft) -> Result<(), SendError> {
+/// What came of sending.
+enum Sent {
+    /// The gateway took it.
+    Out,
+    /// A person has taken the conversation since the last call, whose outcome is unknown. HEAD as it is.
+    Paused(Head),
+}
+
+/// A person has taken the conversation since the draft was stored. An earlier call may have sent it: nobody sends it
+/// again, and nobody makes another text of this burst (I2, I5).
+async fn withhold(job: &Job<'_>, held: &Held, head: &Head, draft: &Draft) -> Result<End, Trouble> {
+    step!(info, "withheld", held.log, { sends = draft.sends, }, "a person has the conversation; the reply is not sent");
+    commit(job, held, head, &draft.withheld()).await
+}
+
+/// K5. A lost answer is asked for again at once, with the same id: the gateway cannot send it twice. But not when a
+/// person has taken the conversation in the meantime, or nobody can say.
+async fn send(job: &Job<'_>, held: &Held, draft: &Draft) -> Result<Sent, SendError> {
     let contact = &job.trigger.conversation.contact;
     let mut repeated = false;
     loop {
@@ -73,8 +104,18 @@ async fn send(job: &Job<'_>, held: &Held, draft: &Draft) -> Result<(), SendError
             Err(_) => Err(SendError::Unknown { status: None }),
         };
         match sent {
-            Err(SendError::Unknown { .. }) if !repeated => repeated = true,
-            sent => return sent,
+            Err(error @ SendError::Unknown { .. }) if !repeated => {
+                repeated = true;
+                let head = job.worker.table.head(&job.trigger.conversation).await;
+                let Ok(Some(head)) = head else {
+                    return Err(error);
+                };
+                if head.paused(job.worker.clock.now()).is_some() {
+                    return Ok(Sent::Paused(head));
+                }
+            }
+            Ok(()) => return Ok(Sent::Out),
+            Err(error) => return Err(error),
         }
     }
 }
@@ -115,11 +156,13 @@ async fn commit(job: &Job<'_>, held: &Held, head: &Head, draft: &Draft) -> Resul
         };
         job.worker.queue.park(&job.worker.dlq_url, &parked).await?;
     }
+    let counts = !draft.text.is_empty() && draft.outcome.status != TurnStatus::LeftToPerson;
+    let mut paused_until = head.paused_until;
     let mut rearmed = cover(job, head).await?;
     for _ in 0..COMMIT_TRIES {
         let now = job.worker.clock.now();
         let (messages, rules) = (held.claim.keys.len(), &job.worker.rules);
-        let is_said = !draft.text.is_empty();
+        let brake_until = now.plus_ms(rules.loop_pause_ms);
         let is_braked = draft.outcome.status == TurnStatus::Braked;
         let newest_ms = held.claim.keys.iter().filter_map(keys::platform_at).max();
         let committed = job
@@ -134,8 +177,10 @@ async fn commit(job: &Job<'_>, held: &Held, head: &Head, draft: &Draft) -> Resul
                 reply_at: newest_ms.map_or(now, |newest| now.max(newest.plus_ms(1))),
                 now,
                 // I9: counted here, where a reply is counted once.
-                window: is_said.then(|| held.head.window.after(rules.rate_limit, messages, now)),
-                pause_until: is_braked.then(|| now.plus_ms(rules.loop_pause_ms)),
+                window: counts.then(|| held.head.window.after(rules.rate_limit, messages, now)),
+                // A person who writes right now may want a longer pause.
+                brake_until: (is_braked && paused_until <= Some(brake_until))
+                    .then_some(brake_until),
                 rearmed: rearmed.as_ref(),
             })
             .await?;
@@ -148,7 +193,10 @@ async fn commit(job: &Job<'_>, held: &Held, head: &Head, draft: &Draft) -> Resul
             Committed::FencedOut => {
                 return release::fenced_out(job, held, &Tried::default()).await;
             }
-            Committed::Uncovered(head) => rearmed = cover(job, &head).await?,
+            Committed::Uncovered(head) => {
+                paused_until = head.paused_until;
+                rearmed = cover(job, &head).await?;
+            }
         }
     }
     release::hand_back(job, held, 1, 0).await;

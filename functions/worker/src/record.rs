@@ -103,7 +103,7 @@ async fn work(job: &mut Job<'_>) -> Result<End, Trouble> {
         newest,
     };
     match &held.claim.draft {
-        Some(draft) => deliver::deliver(job, &held, &held.head, draft).await,
+        Some(draft) => deliver::resume(job, &held, draft).await,
         // Boxed: it holds a whole conversation, and most records never get here.
         None => Box::pin(answer::answer(job, &held)).await,
     }

@@ -33,6 +33,8 @@ pub struct Rules {
     pub rate_limit: RateLimit,
     /// `RATE_LIMIT_BOT_MAX_MESSAGES` (0: none) of all contacts of a bot, in the same window.
     pub bot_rate_limit: Option<RateLimit>,
+    /// `TAKEOVER_PAUSE_MINUTES` (30) is more than 0: what a person's words follow is answered by them, and not by the bot.
+    pub yields_to_persons: bool,
     /// `LOOP_PAUSE_MINUTES` (60), in milliseconds: how long a contact that looks like another bot is left alone.
     pub loop_pause_ms: i64,
     /// `RESPONSE_CACHE_HISTORY_FREE_MINUTES` (30), in milliseconds: how long nothing must have been said before an
@@ -123,6 +125,7 @@ impl Rules {
                 max_messages: bot_max_messages,
                 ..rate_limit
             }),
+            yields_to_persons: config::takeover_pause_ms(reader) > 0,
             loop_pause_ms: minutes_ms(reader.number("LOOP_PAUSE_MINUTES", 60, 1..=10_080)),
             cache_history_free_ms: minutes_ms(reader.number(
                 "RESPONSE_CACHE_HISTORY_FREE_MINUTES",

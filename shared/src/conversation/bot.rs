@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::BotId;
 use super::models;
+use super::opt::{self, Opt};
 
 pub use super::models::{MAX_MODELS, MIN_CONTEXT_TOKENS, MaxPrice, ModelEntry, SimpleRule};
 
@@ -37,6 +38,25 @@ pub struct Bot {
     /// The text sent when an answer could not be made; [`DEFAULT_FALLBACK_TEXT`] when empty.
     #[serde(default)]
     pub fallback_text: String,
+    /// A message that is one of these words opts out: the contact is not answered any more. Compared without case,
+    /// punctuation and emojis around; off when empty.
+    #[serde(
+        default = "opt::default_out_words",
+        skip_serializing_if = "is_default_out"
+    )]
+    pub opt_out_words: Vec<String>,
+    /// A message that is one of these words opts in again.
+    #[serde(
+        default = "opt::default_in_words",
+        skip_serializing_if = "is_default_in"
+    )]
+    pub opt_in_words: Vec<String>,
+    /// The text that confirms an opt-out; [`opt::default_out_text`] when empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub opt_out_text: String,
+    /// The text that confirms an opt-in; [`opt::DEFAULT_IN_TEXT`] when empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub opt_in_text: String,
     /// The models that are asked, one after another until one answers, [`MAX_MODELS`] at most; the setting
     /// `OPENROUTER_MODEL` when empty. A single `model`, as bots had it before there were ladders, is a ladder of one.
     #[serde(
@@ -78,6 +98,14 @@ fn yes() -> bool {
     true
 }
 
+fn is_default_out(words: &[String]) -> bool {
+    words == opt::default_out_words()
+}
+
+fn is_default_in(words: &[String]) -> bool {
+    words == opt::default_in_words()
+}
+
 impl Bot {
     /// The instructions to use.
     #[must_use]
@@ -89,6 +117,20 @@ impl Bot {
     #[must_use]
     pub fn fallback_text(&self) -> &str {
         non_blank(&self.fallback_text).unwrap_or(DEFAULT_FALLBACK_TEXT)
+    }
+
+    /// The text that confirms what a contact has decided.
+    #[must_use]
+    pub fn opt_text(&self, opt: Opt) -> String {
+        let own = match opt {
+            Opt::Out => &self.opt_out_text,
+            Opt::In => &self.opt_in_text,
+        };
+        match (non_blank(own), opt) {
+            (Some(own), _) => own.to_owned(),
+            (None, Opt::Out) => opt::default_out_text(&self.opt_in_words),
+            (None, Opt::In) => opt::DEFAULT_IN_TEXT.to_owned(),
+        }
     }
 }
 
@@ -145,6 +187,10 @@ impl fmt::Debug for Bot {
             .field("active", &self.active)
             .field("system_prompt", &self.system_prompt)
             .field("fallback_text", &self.fallback_text)
+            .field("opt_out_words", &self.opt_out_words)
+            .field("opt_in_words", &self.opt_in_words)
+            .field("opt_out_text", &self.opt_out_text)
+            .field("opt_in_text", &self.opt_in_text)
             .field("models", &self.models)
             .field("max_price", &self.max_price)
             .field("simple", &self.simple)
@@ -203,6 +249,10 @@ mod tests {
         assert!(!bot.response_cache && !bot.allow_training);
         let written = serde_json::to_value(&bot).unwrap();
         for name in [
+            "opt_out_words",
+            "opt_in_words",
+            "opt_out_text",
+            "opt_in_text",
             "models",
             "max_price",
             "simple",
@@ -220,6 +270,7 @@ mod tests {
     #[test]
     fn a_bot_is_read_as_it_was_written() {
         let extra = json!({
+            "opt_out_words": [], "opt_in_words": ["lanjut"], "opt_out_text": "Oke", "opt_in_text": "Hai",
             "models": ["a/b:free", {"name": "c/d", "context_tokens": 4096}],
             "max_price": {"prompt": 0.15, "completion": 2},
             "simple": {"model": {"name": "e/f", "context_tokens": 512}},

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::ids::{EpochMs, Fence, MessageId, MessageKey, Owner};
-use super::outcome::{Outcome, Spent};
+use super::outcome::{Outcome, Spent, TurnStatus};
 use super::rate::Window;
 
 /// The protocol's part of a conversation's HEAD.
@@ -24,8 +26,12 @@ pub struct Head {
     pub tries: u32,
     /// Until when a failed burst waits for its next try.
     pub retry_at: Option<EpochMs>,
-    /// Until when a person has the conversation.
+    /// Until when a person has the conversation, or nobody because of the loop brake.
     pub paused_until: Option<EpochMs>,
+    /// Who paused it last.
+    pub paused_by: Option<PausedBy>,
+    /// Since when the contact wants no answers; none when they are welcome.
+    pub opted_out_at: Option<EpochMs>,
     /// Until when the last burst that met a rate limit was held.
     pub held_until: Option<EpochMs>,
     /// The window of the rate limit.
@@ -34,6 +40,31 @@ pub struct Head {
     pub spent: Spent,
     /// Who works on it, if anybody.
     pub claim: Option<Claim>,
+}
+
+/// Who paused a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PausedBy {
+    /// A person of the business, who answers.
+    Person,
+    /// The loop brake: the contact looks like another bot.
+    LoopBrake,
+    /// Somebody that only a newer version knows.
+    #[serde(other)]
+    Unknown,
+}
+
+impl PausedBy {
+    /// The word the table uses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::LoopBrake => "loop_brake",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// The claim part of HEAD: the burst somebody works on.
@@ -78,7 +109,32 @@ impl fmt::Debug for Draft {
     }
 }
 
+impl Draft {
+    /// The same when it is not sent (again), because a person has the conversation. It may have reached the customer
+    /// already, so its text stays what it is and its id is used for nothing else (I2, I5).
+    #[must_use]
+    pub fn withheld(&self) -> Self {
+        Self {
+            outcome: self.outcome.clone().withheld(),
+            ..self.clone()
+        }
+    }
+
+    /// Whether the customer has read it, as far as we know.
+    #[must_use]
+    pub fn is_said(&self) -> bool {
+        let never_arrived = [TurnStatus::Undelivered, TurnStatus::LeftToPerson];
+        !self.text.is_empty() && !never_arrived.contains(&self.outcome.status)
+    }
+}
+
 impl Head {
+    /// Until when the conversation is paused; none when it is not.
+    #[must_use]
+    pub fn paused(&self, now: EpochMs) -> Option<EpochMs> {
+        self.paused_until.filter(|until| *until > now)
+    }
+
     /// The number of the burst in flight, or of the next one.
     #[must_use]
     pub fn burst(&self) -> u64 {

@@ -8,6 +8,7 @@ pub mod head;
 pub mod ids;
 pub mod message;
 mod models;
+pub mod opt;
 pub mod outcome;
 pub mod question;
 pub mod rate;

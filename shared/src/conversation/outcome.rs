@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ids::EpochMs;
+use super::opt::Opt;
 
 /// How a turn ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +21,12 @@ pub enum TurnStatus {
     Skipped,
     /// The contact looks like another bot: no answer, and the conversation is paused.
     Braked,
+    /// A person of the business has the conversation: the bot says nothing to it, or nothing more.
+    LeftToPerson,
+    /// The contact wants no answers. At most the confirmation of that was sent.
+    OptedOut,
+    /// The contact wants answers again; that was confirmed.
+    OptedIn,
     /// It had failed, and its messages were put back for another turn.
     Retried,
 }
@@ -35,17 +42,23 @@ impl TurnStatus {
             Self::Undelivered => "undelivered",
             Self::Skipped => "skipped",
             Self::Braked => "braked",
+            Self::LeftToPerson => "left_to_person",
+            Self::OptedOut => "opted_out",
+            Self::OptedIn => "opted_in",
             Self::Retried => "retried",
         }
     }
 
     /// All the ways in which a turn can be committed.
-    pub const ENDS: [Self; 5] = [
+    pub const ENDS: [Self; 8] = [
         Self::Answered,
         Self::Failed,
         Self::Undelivered,
         Self::Skipped,
         Self::Braked,
+        Self::LeftToPerson,
+        Self::OptedOut,
+        Self::OptedIn,
     ];
 
     /// Whether the turn is parked and a dead letter must say so (I1).
@@ -134,6 +147,9 @@ pub struct Outcome {
     /// Tokens that a kept answer has saved; none when the model was asked.
     #[serde(default)]
     pub tokens_saved: Option<u64>,
+    /// What the contact has decided about being answered, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opt: Option<Opt>,
     /// What all tries of the turn have used up.
     #[serde(default)]
     pub spent: Spent,
@@ -149,7 +165,60 @@ impl Outcome {
             model: None,
             is_free: false,
             tokens_saved: None,
+            opt: None,
             spent: Spent::default(),
         }
+    }
+
+    /// The same when its text is not sent (again): what the model wrote was for nothing. What the contact has decided
+    /// stays decided.
+    #[must_use]
+    pub fn withheld(self) -> Self {
+        let was_generated = self.model.is_some() && self.tokens_saved.is_none();
+        Self {
+            status: TurnStatus::LeftToPerson,
+            is_free: false,
+            tokens_saved: None,
+            spent: if was_generated {
+                self.spent.thrown_away()
+            } else {
+                self.spent
+            },
+            ..self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_model_wrote_for_this_turn_is_wasted_when_it_is_withheld() {
+        let answered = Outcome {
+            model: Some("a/b:free".to_owned()),
+            is_free: true,
+            ..Outcome::without_answer(TurnStatus::Answered)
+        };
+        let kept = Outcome {
+            tokens_saved: Some(700),
+            ..answered.clone()
+        };
+        let fallback = Outcome::without_answer(TurnStatus::Failed);
+        for (outcome, wasted) in [(answered, 1), (kept, 0), (fallback, 0)] {
+            let withheld = outcome.withheld();
+            assert_eq!(withheld.spent.wasted, wasted);
+            assert_eq!(withheld.status, TurnStatus::LeftToPerson);
+            assert!(!withheld.is_free && withheld.tokens_saved.is_none());
+        }
+    }
+
+    #[test]
+    fn a_confirmation_that_is_withheld_still_opts_out() {
+        let outcome = Outcome {
+            opt: Some(Opt::Out),
+            ..Outcome::without_answer(TurnStatus::OptedOut)
+        };
+        assert_eq!(outcome.withheld().opt, Some(Opt::Out));
     }
 }

@@ -2,6 +2,7 @@ use super::*;
 use crate::conversation::bot::{DEFAULT_SYSTEM_PROMPT, Gateway, GatewayKind};
 use crate::conversation::ids::{BotId, EpochMs, MessageId};
 use crate::conversation::message::{Content, MessageKind};
+use crate::conversation::opt;
 
 pub(super) fn bot(documents: Vec<Document>) -> Bot {
     Bot {
@@ -11,6 +12,10 @@ pub(super) fn bot(documents: Vec<Document>) -> Bot {
         active: true,
         system_prompt: "Anda menjawab untuk Toko Kue Melati.".to_owned(),
         fallback_text: String::new(),
+        opt_out_words: opt::default_out_words(),
+        opt_in_words: opt::default_in_words(),
+        opt_out_text: String::new(),
+        opt_in_text: String::new(),
         models: Vec::new(),
         max_price: None,
         simple: None,

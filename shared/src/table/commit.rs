@@ -7,9 +7,10 @@ use super::schema::item_key;
 use super::store::{put, token, update};
 use super::usage::UsageCounts;
 use super::{Name, Table, TableError, Transacted, keys, n, s};
-use crate::conversation::head::{Claim, Draft, Head};
+use crate::conversation::head::{Claim, Draft, Head, PausedBy};
 use crate::conversation::ids::{ConversationId, EpochMs, MessageKey};
 use crate::conversation::message::{Author, Content, Message, MessageKind};
+use crate::conversation::opt::Opt;
 use crate::conversation::outcome::TurnStatus;
 use crate::conversation::rate::Window;
 
@@ -32,8 +33,9 @@ pub struct Commit<'a> {
     pub now: EpochMs,
     /// The rate limit's window with this burst in it; none when the burst ends without a reply.
     pub window: Option<Window>,
-    /// Until when the conversation is paused from now on, if it is.
-    pub pause_until: Option<EpochMs>,
+    /// Until when the loop brake pauses the conversation from now on, if it does. A pause that lasts longer stays; then
+    /// the commit fails as uncovered.
+    pub brake_until: Option<EpochMs>,
     /// The newest pending message for which a trigger was sent just before, if any was (I3).
     pub rearmed: Option<&'a MessageKey>,
 }
@@ -44,7 +46,7 @@ pub enum Committed {
     /// Done.
     Done,
     /// More has come in, and no trigger was sent for it yet: send one for HEAD's newest message, then
-    /// commit again (I3). HEAD as it is.
+    /// commit again (I3). Or the conversation is paused for longer than the brake wants. HEAD as it is.
     Uncovered(Head),
     /// The claim is somebody else's by now, or was committed already.
     FencedOut,
@@ -88,6 +90,11 @@ impl Table {
             commit.draft.reply_id.as_str(),
             &commit.claim.fence.0.to_string(),
             commit.rearmed.map_or("", MessageKey::as_str),
+            if commit.brake_until.is_some() {
+                "braked"
+            } else {
+                ""
+            },
         ]);
         let cancelled = match self.transact(OPERATION, Name::Once(&token), writes).await? {
             Transacted::Done => return Ok(Committed::Done),
@@ -106,20 +113,33 @@ impl Table {
 
     fn end_claim(&self, commit: &Commit<'_>) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
         let text = &commit.draft.text;
-        let (said, listed) = if text.is_empty() {
-            ("", super::claim::LIST_FROM_ROOM)
-        } else {
+        // What was withheld is not the last word of the conversation: the person's is.
+        let is_last_word =
+            !text.is_empty() && commit.draft.outcome.status != TurnStatus::LeftToPerson;
+        let (said, listed) = if is_last_word {
             (
                 ", last_text = :text, last_kind = :kind, last_author = :author",
                 "l_text = :text, l_kind = :kind, l_author = :author, l_unread = unread, \
                  l_name = if_not_exists(contact_name, :empty)",
             )
+        } else {
+            ("", super::claim::LIST_FROM_ROOM)
         };
         let window = commit.window.map_or(
             "",
             |_| ", rate_since = :rate_since, rate_answered = :rate_answered",
         );
-        let paused = commit.pause_until.map_or("", |_| ", paused_until = :pause");
+        let (paused, not_longer) = commit.brake_until.map_or(("", ""), |_| {
+            (
+                ", paused_until = :pause, paused_by = :by",
+                " AND (attribute_not_exists(paused_until) OR paused_until <= :pause)",
+            )
+        });
+        let (opted_out, opted_in) = match commit.draft.outcome.opt {
+            Some(Opt::Out) => (", opted_out_at = :now", ""),
+            Some(Opt::In) => ("", ", opted_out_at"),
+            None => ("", ""),
+        };
         let (covered, still_owed, no_longer_owed) = match commit.rearmed {
             None => ("attribute_not_exists(pend)", "", ", owed_pk, owed_since"),
             Some(_) => (
@@ -132,17 +152,17 @@ impl Table {
             .table_name(&self.name)
             .set_key(Some(item_key(&keys::conversation(commit.id), keys::HEAD)))
             .update_expression(format!(
-                "SET burst = :burst, active_at = :now, list_at = :now, {listed}{said}{window}{paused}{still_owed} \
+                "SET burst = :burst, active_at = :now, list_at = :now, {listed}{said}{window}{paused}{opted_out}{still_owed} \
                  REMOVE c_fence, c_owner, c_until, c_since, c_mids, c_text, c_rid, c_outcome, c_sends, \
-                 tries, spent, retry_at{no_longer_owed}"
+                 tries, spent, retry_at{opted_in}{no_longer_owed}"
             ))
-            .condition_expression(format!("c_fence = :fence AND {covered}"))
+            .condition_expression(format!("c_fence = :fence AND {covered}{not_longer}"))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .expression_attribute_values(":burst", n(commit.burst))
             .expression_attribute_values(":now", n(commit.now.0))
             .expression_attribute_values(":empty", s(""))
             .expression_attribute_values(":fence", n(commit.claim.fence.0));
-        if !text.is_empty() {
+        if is_last_word {
             head = head
                 .expression_attribute_values(":text", s(preview(text)))
                 .expression_attribute_values(":kind", s(MessageKind::Text.as_str()))
@@ -153,8 +173,10 @@ impl Table {
                 .expression_attribute_values(":rate_since", n(since.unwrap_or(commit.now).0))
                 .expression_attribute_values(":rate_answered", n(answered));
         }
-        if let Some(until) = commit.pause_until {
-            head = head.expression_attribute_values(":pause", n(until.0));
+        if let Some(until) = commit.brake_until {
+            head = head
+                .expression_attribute_values(":pause", n(until.0))
+                .expression_attribute_values(":by", s(PausedBy::LoopBrake.as_str()));
         }
         if let Some(rearmed) = commit.rearmed {
             head = head.expression_attribute_values(":rearmed", s(rearmed.as_str()));
@@ -187,6 +209,6 @@ fn reply(commit: &Commit<'_>) -> Message {
         },
         platform_at: commit.reply_at,
         received_at: commit.now,
-        delivered: commit.draft.outcome.status != TurnStatus::Undelivered,
+        delivered: commit.draft.is_said(),
     }
 }

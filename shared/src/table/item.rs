@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Deserialize;
 
 use super::{Item, TableError};
-use crate::conversation::head::{Claim, Draft, Head};
+use crate::conversation::head::{Claim, Draft, Head, PausedBy};
 use crate::conversation::ids::{EpochMs, Fence, MessageId, MessageKey, Owner};
 use crate::conversation::outcome::{Outcome, Spent};
 use crate::conversation::rate::Window;
@@ -24,6 +24,8 @@ struct HeadItem {
     tries: u32,
     retry_at: Option<EpochMs>,
     paused_until: Option<EpochMs>,
+    paused_by: Option<PausedBy>,
+    opted_out_at: Option<EpochMs>,
     held_until: Option<EpochMs>,
     rate_since: Option<EpochMs>,
     rate_answered: u32,
@@ -73,6 +75,8 @@ pub(super) fn head(operation: &'static str, item: Item) -> Result<Head, TableErr
         tries: item.tries,
         retry_at: item.retry_at,
         paused_until: item.paused_until,
+        paused_by: item.paused_by,
+        opted_out_at: item.opted_out_at,
         held_until: item.held_until,
         window: Window {
             since: item.rate_since,

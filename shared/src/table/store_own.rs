@@ -5,18 +5,33 @@ use aws_sdk_dynamodb::types::Update;
 
 use super::schema::item_key;
 use super::store::update;
-use super::{Stored, Table, TableError, keys, n, s};
+use super::{Name, Stored, Table, TableError, Transacted, keys, n, s};
+use crate::conversation::head::PausedBy;
 use crate::conversation::ids::{ConversationId, EpochMs, MessageId};
 use crate::conversation::message::{Author, Message};
 
 /// How far back an edit looks for its message. WhatsApp lets people edit for 15 minutes.
 const EDIT_REACH_MESSAGES: i32 = 100;
 
+const OPERATION: &str = "store_own";
+
+/// What a person's message does to the pause of its conversation.
+#[derive(Clone, Copy)]
+enum Pause {
+    /// Nothing.
+    None,
+    /// It lasts until then from now on, if it did not last longer.
+    Until(EpochMs),
+    /// It lasts for longer than this already.
+    LastsLonger(EpochMs),
+}
+
 impl Table {
-    /// Stores a person's message in the history. It is nobody's turn; whoever answers has read the chat,
-    /// so nothing is unread afterwards.
+    /// Stores a person's message in the history, and pauses the bot until `pause_until`, or for longer where it is
+    /// paused for longer already. It is nobody's turn; whoever answers has read the chat, so nothing is unread afterwards.
     ///
-    /// Key: the message's own, if it does not exist yet; and HEAD. Costs 4 WCU, and 2 in the index by activity.
+    /// Keys: the message's own, if it does not exist yet; and HEAD. One transaction: who sees the message sees the
+    /// pause. Costs 4 WCU, and 2 in the index by activity; the same again when a longer pause is met.
     ///
     /// # Errors
     /// The table cannot be reached, or conflicts do not end: the sender must try again.
@@ -25,28 +40,84 @@ impl Table {
         id: &ConversationId,
         message: &Message,
         timed: bool,
+        pause_until: Option<EpochMs>,
     ) -> Result<Stored, TableError> {
-        const OPERATION: &str = "store_own";
-        let malformed = |e: aws_sdk_dynamodb::error::BuildError| {
-            TableError::malformed(OPERATION, e.to_string())
+        let pauses: &[Pause] = match pause_until {
+            None => &[Pause::None],
+            // A pause may end, or be ended, between two looks.
+            Some(until) => &[
+                Pause::Until(until),
+                Pause::LastsLonger(until),
+                Pause::Until(until),
+                Pause::LastsLonger(until),
+            ],
         };
-        let pk = keys::conversation(id);
-        let room = Update::builder()
+        for pause in pauses {
+            let mut writes = self.message_writes(id, message, timed)?;
+            let head = writes.len();
+            writes.push(update(self.said_by_person(id, message, *pause)?));
+            let name = Name::EachTime(message.mid.as_str());
+            match self.transact(OPERATION, name, writes).await? {
+                Transacted::Done => return Ok(Stored::New),
+                // Before HEAD is looked at: a message that comes again extends nothing (I13).
+                Transacted::Cancelled(cancelled)
+                    if (0..head).any(|write| cancelled.condition_failed(write)) =>
+                {
+                    return Ok(Stored::Duplicate);
+                }
+                Transacted::Cancelled(cancelled) if cancelled.condition_failed(head) => {}
+                Transacted::Cancelled(cancelled) => return Err(cancelled.refused(OPERATION)),
+            }
+        }
+        Err(TableError {
+            operation: OPERATION,
+            cause: super::Cause::Conflict,
+            code: "HeadChanged".to_owned(),
+        })
+    }
+
+    /// HEAD's part of a person's message.
+    fn said_by_person(
+        &self,
+        id: &ConversationId,
+        message: &Message,
+        pause: Pause,
+    ) -> Result<Update, TableError> {
+        let (set, condition) = match pause {
+            Pause::None => ("", None),
+            Pause::Until(_) => (
+                ", paused_by = :by, paused_until = :until",
+                Some("attribute_not_exists(paused_until) OR paused_until <= :until"),
+            ),
+            Pause::LastsLonger(_) => (", paused_by = :by", Some("paused_until > :until")),
+        };
+        let until = match pause {
+            Pause::None => None,
+            Pause::Until(until) | Pause::LastsLonger(until) => Some(until),
+        };
+        let values = until.into_iter().flat_map(|until| {
+            [
+                (":until".to_owned(), n(until.0)),
+                (":by".to_owned(), s(PausedBy::Person.as_str())),
+            ]
+        });
+        Update::builder()
             .table_name(&self.name)
-            .set_key(Some(item_key(&pk, keys::HEAD)))
-            .update_expression(
+            .set_key(Some(item_key(&keys::conversation(id), keys::HEAD)))
+            .update_expression(format!(
                 "SET bot_id = :bot, contact = :contact, active_at = :now, list_pk = :list, \
                  list_at = :now, last_text = :text, last_kind = :kind, last_author = :author, \
-                 l_text = :text, l_kind = :kind, l_author = :author, unread = :zero, l_unread = :zero",
-            )
+                 l_text = :text, l_kind = :kind, l_author = :author, unread = :zero, l_unread = :zero{set}"
+            ))
+            .set_condition_expression(condition.map(str::to_owned))
             .set_expression_attribute_values(Some(
                 self.room_values(id, message)
                     .chain([(":zero".to_owned(), n(0))])
+                    .chain(values)
                     .collect(),
-            ));
-        let mut writes = self.message_writes(id, message, timed)?;
-        writes.push(update(room.build().map_err(malformed)?));
-        self.store_once(OPERATION, &message.mid, writes).await
+            ))
+            .build()
+            .map_err(|e| TableError::malformed(OPERATION, e.to_string()))
     }
 
     /// Gives a stored message its edited text; a burst that has not been asked yet is answered on the new

@@ -303,6 +303,7 @@ async fn a_bot_that_requires_nothing_is_served_on_one_machine_only() {
         pseudonyms: world.world.pseudonyms.clone(),
         debounce_seconds: 3,
         timeout: std::time::Duration::from_secs(8),
+        takeover_pause_ms: 0,
         allow_open_bots: false,
     };
     let response = deployed
