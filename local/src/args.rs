@@ -16,6 +16,9 @@ pub struct Args {
     /// Where to listen; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:8070", value_name = "ADDRESS")]
     pub listen: SocketAddr,
+    /// Where the inbox listens; the port after the other one when absent
+    #[arg(long, value_name = "ADDRESS")]
+    pub inbox: Option<SocketAddr>,
     /// The bots, as TOML; the demo shop when absent
     #[arg(long, value_name = "FILE")]
     pub bots: Option<PathBuf>,
@@ -46,6 +49,16 @@ impl Args {
     #[must_use]
     pub fn demo_latency(&self) -> Duration {
         Duration::from_millis(self.demo_latency_ms)
+    }
+
+    /// Where the inbox listens. Beside a port that the machine chooses it is another such one.
+    #[must_use]
+    pub fn inbox(&self) -> SocketAddr {
+        self.inbox.unwrap_or_else(|| {
+            let port = self.listen.port();
+            let next = if port == 0 { 0 } else { port.wrapping_add(1) };
+            SocketAddr::new(self.listen.ip(), next)
+        })
     }
 
     /// The bots of the file, or the demo shop.

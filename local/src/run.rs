@@ -39,6 +39,8 @@ const DEMO_GATEWAY: &str = "demo";
 pub struct Run {
     address: SocketAddr,
     listener: Option<TcpListener>,
+    inbox_address: SocketAddr,
+    inbox_listener: Option<TcpListener>,
     data: Data,
     world: World,
     bots: Vec<Bot>,
@@ -61,10 +63,10 @@ impl Run {
         steps: Steps,
     ) -> anyhow::Result<Self> {
         let mut bots = args.bots()?;
-        let listener = TcpListener::bind(args.listen)
-            .await
-            .with_context(|| format!("{} cannot be listened on", args.listen))?;
+        let listener = listen(args.listen).await?;
         let address = listener.local_addr()?;
+        let inbox_listener = listen(args.inbox()).await?;
+        let inbox_address = inbox_listener.local_addr()?;
         let base_url = format!("http://{address}");
         let data = if args.ephemeral {
             Data::Memory
@@ -110,6 +112,8 @@ impl Run {
         Ok(Self {
             address,
             listener: Some(listener),
+            inbox_address,
+            inbox_listener: Some(inbox_listener),
             data,
             gateway,
             model,
@@ -126,6 +130,12 @@ impl Run {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where the inbox listens.
+    #[must_use]
+    pub fn inbox_address(&self) -> SocketAddr {
+        self.inbox_address
     }
 
     /// The system inside.
@@ -149,6 +159,7 @@ impl Run {
     /// The server fails, or the queues cannot be kept.
     pub async fn serve(mut self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
         let listener = self.listener.take().context("it is served already")?;
+        let inbox_listener = self.inbox_listener.take().context("it is served already")?;
         let (stop, _) = watch::channel(false);
         let stopped = || {
             let mut stop = stop.subscribe();
@@ -168,10 +179,16 @@ impl Run {
                 self.schedules(stopped),
             );
         };
-        let server = axum::serve(listener, router).into_future();
+        let inbox = inbox::router(Arc::clone(&self.world.inbox));
+        let server = async {
+            tokio::try_join!(
+                axum::serve(listener, router).into_future(),
+                axum::serve(inbox_listener, inbox).into_future(),
+            )
+        };
         tokio::pin!(work, server, shutdown);
         tokio::select! {
-            ended = &mut server => ended.context("the server ended")?,
+            ended = &mut server => drop(ended.context("the server ended")?),
             () = &mut work => anyhow::bail!("the event source mapping ended"),
             () = &mut shutdown => {}
         }
@@ -286,6 +303,12 @@ fn demo_gateway(bots: &[Bot], world: &World) -> Gateway {
         inside::conversation_of(&pseudonyms, bot, phone)
     };
     Gateway::with_names(tokens, Arc::new(conversation_of))
+}
+
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("{address} cannot be listened on"))
 }
 
 /// What can be broken on demand: the demo model where it answers, the demo gateway where a bot uses it.

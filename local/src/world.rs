@@ -20,6 +20,7 @@ use clivy::queue::Queue;
 use clivy::table::{Table, keys, schema};
 use credits::Credits;
 use dynoxide::Database;
+use inbox::Inbox;
 use sweeper::Sweeper;
 use webhook::Webhook;
 use worker::Worker;
@@ -85,6 +86,8 @@ pub struct World {
     pub sweeper: Arc<Sweeper>,
     /// The credits function.
     pub credits: Arc<Credits>,
+    /// The inbox function.
+    pub inbox: Arc<Inbox>,
     /// The table, past the interceptor.
     pub table: Table,
     /// The queue, past the interceptor.
@@ -156,6 +159,7 @@ impl World {
         let for_worker = worker::settings::Settings::from(&mut reader);
         let for_sweeper = sweeper::settings::Settings::from(&mut reader);
         let for_credits = credits::settings::Settings::from(&mut reader);
+        let for_inbox = inbox::settings::Settings::from(&mut reader);
         reader.finish()?;
         let functions = sdk(Wire::new(engines.clone(), parts.intercept));
         let webhook = Webhook {
@@ -188,6 +192,13 @@ impl World {
             Arc::clone(&clock),
             for_credits,
         );
+        let inbox = Inbox::new(
+            aws_sdk_dynamodb::Client::new(&functions),
+            aws_sdk_sqs::Client::new(&functions),
+            Arc::clone(&parts.http),
+            Arc::clone(&clock),
+            for_inbox,
+        )?;
         let direct = sdk(Wire::new(
             engines.clone(),
             Arc::new(crate::engines::Through),
@@ -207,6 +218,7 @@ impl World {
             worker: Arc::new(worker),
             sweeper: Arc::new(sweeper),
             credits: Arc::new(credits),
+            inbox: Arc::new(inbox),
             engines,
             pseudonyms,
             clock,

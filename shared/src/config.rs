@@ -239,6 +239,20 @@ pub fn pseudonym_key(reader: &mut Reader) -> String {
     key
 }
 
+/// `ADMIN_SECRET`, at least 32 characters: opens the route that makes API keys. None when it is absent.
+pub fn admin_secret(reader: &mut Reader) -> Option<String> {
+    let secret = reader.optional("ADMIN_SECRET")?;
+    if secret.chars().count() < 32 {
+        reader.fault("ADMIN_SECRET", "is shorter than 32 characters");
+    }
+    Some(secret)
+}
+
+/// `AI_MAX_TOKENS` (800): the longest answer of a model.
+pub fn ai_max_tokens(reader: &mut Reader) -> u32 {
+    reader.number("AI_MAX_TOKENS", 800, 16..=16_000)
+}
+
 /// Reads the debounce: `DEBOUNCE_SECONDS` (3), `DEBOUNCE_MAX_WAIT_SECONDS` (15), `DEBOUNCE_MAX_MESSAGES`
 /// (50), `WEBHOOK_TIMEOUT_MS` (8000).
 pub fn debounce(reader: &mut Reader) -> Debounce {

@@ -3,6 +3,7 @@
 //! Data flows one way: function -> adapters ([`table`], [`queue`], [`llm`], [`channel`]) -> pure rules
 //! ([`conversation`], [`prompt`]). The pure rules know neither AWS nor a clock.
 
+pub mod access;
 pub mod aws;
 pub mod bots;
 pub mod breaker;

@@ -16,9 +16,11 @@ pub fn init_json(level: &str) {
 /// Our own lines at `level`, everybody else's warnings.
 #[must_use]
 pub fn filter(level: &str) -> EnvFilter {
-    let ours = ["clivy", "webhook", "worker", "sweeper", "credits", "local"]
-        .map(|name| format!("{name}={level}"))
-        .join(",");
+    let ours = [
+        "clivy", "webhook", "worker", "sweeper", "credits", "inbox", "local",
+    ]
+    .map(|name| format!("{name}={level}"))
+    .join(",");
     EnvFilter::new(format!("warn,{ours}"))
 }
 

@@ -1,5 +1,6 @@
 //! Webhook bodies as wuzapi posts them.
 
+use clivy::access::OwnerId;
 use clivy::conversation::bot::{Bot, Gateway, GatewayKind};
 use clivy::conversation::ids::{BotId, EpochMs};
 use clivy::conversation::opt;
@@ -12,7 +13,7 @@ use crate::outside::GATEWAY_URL;
 pub fn bot(id: &str) -> Bot {
     Bot {
         bot_id: BotId::new(id).unwrap(),
-        owner: "owner".to_owned(),
+        owner: OwnerId::new("owner").unwrap(),
         name: format!("Toko {id}"),
         active: true,
         system_prompt: format!("Anda melayani {id}."),

@@ -9,6 +9,7 @@
     reason = "a test that cannot go on should end right there"
 )]
 
+pub mod api;
 pub mod bubbles;
 pub mod faults;
 pub mod look;

@@ -111,7 +111,7 @@ impl Rules {
             ai_timeout: milliseconds(reader.number("AI_TIMEOUT_MS", 120_000, 100..=600_000)),
             ai_max_attempts: reader.number("AI_MAX_ATTEMPTS", 3, 1..=10),
             ai_retry_seconds: reader.number("AI_RETRY_SECONDS", 30, 1..=900),
-            ai_max_tokens: reader.number("AI_MAX_TOKENS", 800, 16..=16_000),
+            ai_max_tokens: config::ai_max_tokens(reader),
             outcome_deadline_ms: config::outcome_deadline_ms(reader),
             breaker: BreakerLimits {
                 max_failures: reader.number("BREAKER_MAX_FAILURES", 5, 1..=1_000),

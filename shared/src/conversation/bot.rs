@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::ids::BotId;
 use super::models;
 use super::opt::{self, Opt};
+use crate::access::OwnerId;
 
 pub use super::models::{MAX_MODELS, MIN_CONTEXT_TOKENS, MaxPrice, ModelEntry, SimpleRule};
 
@@ -25,7 +26,7 @@ pub struct Bot {
     #[serde(rename = "id")]
     pub bot_id: BotId,
     /// Whose bot it is (I12).
-    pub owner: String,
+    pub owner: OwnerId,
     /// The name people see.
     #[serde(default)]
     pub name: String,

@@ -15,7 +15,7 @@ use crate::conversation::question::normalised;
 pub fn cache_key(bot: &Bot, model: &str, question: &str) -> String {
     let mut key = Key::default();
     key.text(bot.bot_id.as_str());
-    key.text(&bot.owner);
+    key.text(bot.owner.as_str());
     key.text(bot.system_prompt());
     key.text(STYLE_RULES);
     key.text(DOCUMENTS_HEADING);
@@ -102,7 +102,9 @@ mod tests {
         type Change = fn(&mut Bot);
         let changes: [(&str, Change); 15] = [
             ("bot", |bot| bot.bot_id = BotId::new("demo2").unwrap()),
-            ("owner", |bot| bot.owner = "someone else".to_owned()),
+            ("owner", |bot| {
+                bot.owner = crate::access::OwnerId::new("someone else").unwrap()
+            }),
             ("prompt", |bot| bot.system_prompt.push('.')),
             ("content", |bot| bot.documents[0].content.push('0')),
             ("title", |bot| bot.documents[0].title.push('s')),

@@ -7,7 +7,7 @@ use crate::conversation::opt;
 pub(super) fn bot(documents: Vec<Document>) -> Bot {
     Bot {
         bot_id: BotId::new("demo").unwrap(),
-        owner: "owner".to_owned(),
+        owner: crate::access::OwnerId::new("owner").unwrap(),
         name: String::new(),
         active: true,
         system_prompt: "Anda menjawab untuk Toko Kue Melati.".to_owned(),

@@ -8,7 +8,7 @@ use super::{Item, Name, Table, TableError, Transacted, keys, s};
 use crate::conversation::bot::{Bot, Document};
 use crate::conversation::ids::{BotId, EpochMs};
 
-/// Documents that one bot may have: with its settings and its token they fit one transaction.
+/// Documents that one bot may have: with its settings, its token and its owner's list they fit one transaction.
 pub const MAX_DOCUMENTS: usize = 90;
 
 impl Table {
@@ -110,6 +110,10 @@ impl Table {
         let mut by_token = item_key(&keys::token(&bot.gateway.token), keys::TOKEN_BOT);
         by_token.insert("bot_id".to_owned(), s(bot.bot_id.as_str()));
         items.push(by_token);
+        items.push(item_key(
+            &keys::owner(&bot.owner),
+            &keys::bot_of_owner(&bot.bot_id),
+        ));
         let mut writes = Vec::new();
         for item in items {
             writes.push(put(Put::builder()
@@ -151,6 +155,12 @@ fn gone(before: &Bot, after: &Bot) -> Vec<Item> {
     let mut gone: Vec<Item> = (after.documents.len()..before.documents.len())
         .map(|index| item_key(&pk, &keys::document(index)))
         .collect();
+    if before.owner != after.owner {
+        gone.push(item_key(
+            &keys::owner(&before.owner),
+            &keys::bot_of_owner(&before.bot_id),
+        ));
+    }
     if before.gateway.token != after.gateway.token {
         gone.push(item_key(
             &keys::token(&before.gateway.token),

@@ -2,6 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::access::{KeyHash, OwnerId};
 use crate::conversation::ids::{
     BotId, Contact, ConversationId, EpochMs, MessageId, MessageKey, hex,
 };
@@ -24,6 +25,12 @@ pub const CREDITS: &str = "X#credits";
 pub const CREDITS_LEVEL: &str = "LEVEL";
 /// The sort key of a token's bot.
 pub const TOKEN_BOT: &str = "BOT";
+/// The sort key of an API key where it is found by its hash.
+pub const API_KEY: &str = "KEY";
+/// What the sort keys of an owner's API keys begin with.
+pub const LISTED_KEY_PREFIX: &str = "KEY#";
+/// What the sort keys of an owner's bots begin with.
+pub const BOT_OF_OWNER_PREFIX: &str = "BOT#";
 /// Partitions of the index of owed answers.
 pub const OWED_SHARDS: u32 = 8;
 
@@ -89,6 +96,30 @@ pub fn document(index: usize) -> String {
 #[must_use]
 pub fn token(token: &str) -> String {
     format!("G#{}", hex(&Sha256::digest(token)))
+}
+
+/// An API key, by its hash: the key itself is nowhere.
+#[must_use]
+pub fn api_key(hash: &KeyHash) -> String {
+    format!("A#{}", hash.as_str())
+}
+
+/// An owner's API keys and bots.
+#[must_use]
+pub fn owner(owner: &OwnerId) -> String {
+    format!("O#{}", owner.as_str())
+}
+
+/// An API key in its owner's list.
+#[must_use]
+pub fn listed_key(hash: &KeyHash) -> String {
+    format!("{LISTED_KEY_PREFIX}{}", hash.as_str())
+}
+
+/// A bot in its owner's list.
+#[must_use]
+pub fn bot_of_owner(bot_id: &BotId) -> String {
+    format!("{BOT_OF_OWNER_PREFIX}{}", bot_id.as_str())
 }
 
 /// The breaker of a provider; of `provider#bot` where the bot has a key of its own.

@@ -1,6 +1,7 @@
 //! The one DynamoDB table. One operation is one function in one file; each says its key, its condition,
 //! what it costs and what each failure means.
 
+mod api_keys;
 mod bot;
 mod breaker;
 mod breaker_pause;
@@ -13,6 +14,8 @@ mod item;
 pub mod keys;
 mod messages;
 mod owed;
+mod owners;
+mod page;
 mod rate;
 mod release;
 mod repend;
@@ -31,6 +34,7 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason};
 
+pub use api_keys::Revoked;
 pub use breaker::{Failure, Probe};
 pub use breaker_pause::{Closed, Opened};
 pub use cache::{CACHED_FOR_MS, Cached};
@@ -40,6 +44,7 @@ pub use credits::{CreditsRun, Hour, HourFinished, HourTaken};
 pub use draft::Drafted;
 pub use messages::StoredMessage;
 pub use owed::{Owed, OwedPage};
+pub use page::{Page, Place};
 pub use release::{Release, Released, Why};
 pub use repend::Repended;
 pub use store::Stored;

@@ -1,0 +1,11 @@
+//! The messages of a conversation.
+
+use std::sync::Arc;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::Inbox;
+
+pub fn routes() -> OpenApiRouter<Arc<Inbox>> {
+    OpenApiRouter::new()
+}

@@ -1,0 +1,11 @@
+//! Metrics for scrapers, from the ledger.
+
+use std::sync::Arc;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::Inbox;
+
+pub fn routes() -> OpenApiRouter<Arc<Inbox>> {
+    OpenApiRouter::new()
+}

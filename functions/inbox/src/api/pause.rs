@@ -1,0 +1,11 @@
+//! Pausing the bot in a conversation, and ending a pause.
+
+use std::sync::Arc;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::Inbox;
+
+pub fn routes() -> OpenApiRouter<Arc<Inbox>> {
+    OpenApiRouter::new()
+}

@@ -1,0 +1,11 @@
+//! The page's session.
+
+use std::sync::Arc;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::Inbox;
+
+pub fn routes() -> OpenApiRouter<Arc<Inbox>> {
+    OpenApiRouter::new()
+}

@@ -1,0 +1,11 @@
+//! Turns, and another try at one that failed.
+
+use std::sync::Arc;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::Inbox;
+
+pub fn routes() -> OpenApiRouter<Arc<Inbox>> {
+    OpenApiRouter::new()
+}

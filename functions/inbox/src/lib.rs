@@ -1,0 +1,100 @@
+//! The inbox function: the business's side. Every chat, the bots, what it costs, and the page that shows them.
+//!
+//! Path of a request: [`router`] -> [`auth`] (who, and whose bot) -> one handler of [`api`] -> the table. [`page`] serves
+//! the web page, which uses the same API.
+
+pub mod api;
+pub mod auth;
+mod cursor;
+mod extract;
+mod page;
+mod problem;
+pub mod settings;
+mod time;
+
+use std::sync::Arc;
+
+use aws_config::SdkConfig;
+use axum::Router;
+use clivy::clock::{Clock, SystemClock};
+use clivy::http::{Http, Network};
+use clivy::llm::LlmClient;
+use clivy::pseudonym::Pseudonyms;
+use clivy::queue::Queue;
+use clivy::table::Table;
+use settings::Settings;
+
+pub use problem::Problem;
+
+/// Everything the inbox needs, built once per instance.
+pub struct Inbox {
+    /// The table.
+    pub table: Table,
+    /// The queue of triggers.
+    pub queue: Queue,
+    /// The network.
+    pub http: Arc<dyn Http>,
+    /// OpenRouter with the key that pays for bots without one of their own.
+    pub llm: LlmClient,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Names for logs and for the model's provider.
+    pub pseudonyms: Pseudonyms,
+    /// The settings.
+    pub settings: Settings,
+}
+
+impl Inbox {
+    /// The inbox over the AWS SDK and the network.
+    ///
+    /// # Errors
+    /// The machine's TLS roots cannot be read, or the pseudonyms' key is not usable.
+    pub fn on_aws(sdk: &SdkConfig, settings: Settings) -> anyhow::Result<Self> {
+        Self::new(
+            aws_sdk_dynamodb::Client::new(sdk),
+            aws_sdk_sqs::Client::new(sdk),
+            Arc::new(Network::new()?),
+            Arc::new(SystemClock),
+            settings,
+        )
+    }
+
+    /// The inbox over the clients given.
+    ///
+    /// # Errors
+    /// The pseudonyms' key is not usable.
+    pub fn new(
+        dynamodb: aws_sdk_dynamodb::Client,
+        sqs: aws_sdk_sqs::Client,
+        http: Arc<dyn Http>,
+        clock: Arc<dyn Clock>,
+        settings: Settings,
+    ) -> anyhow::Result<Self> {
+        let pseudonyms = Pseudonyms::new(&settings.pseudonym_key)?;
+        let stores = &settings.stores;
+        Ok(Self {
+            table: Table::new(dynamodb, stores.table_name.clone(), settings.retention_days),
+            queue: Queue::new(sqs, stores.queue_url.clone(), pseudonyms.clone()),
+            llm: LlmClient::new(Arc::clone(&http), settings.openrouter.clone()),
+            http,
+            clock,
+            pseudonyms,
+            settings,
+        })
+    }
+
+    /// Opens the connection that every request needs, during init.
+    pub async fn warm_up(&self) {
+        if let Err(error) = self.table.warm_up().await {
+            tracing::warn!(%error, "the table could not be reached during init");
+        }
+    }
+}
+
+/// All routes: the API, the health and metrics routes, the page.
+pub fn router(inbox: Arc<Inbox>) -> Router {
+    let (api, document) = api::routes().split_for_parts();
+    api.merge(api::document(&document))
+        .merge(page::routes())
+        .with_state(inbox)
+}

@@ -1,0 +1,48 @@
+//! The inbox's settings.
+
+use clivy::config::{self, Reader, Stores};
+use clivy::conversation::bot::ModelEntry;
+use clivy::llm::LlmSettings;
+
+/// Everything the inbox reads at start.
+#[derive(Clone)]
+pub struct Settings {
+    /// Table and queue.
+    pub stores: Stores,
+    /// `DLQ_URL`.
+    pub dlq_url: String,
+    /// `PSEUDONYM_KEY`.
+    pub pseudonym_key: String,
+    /// `MESSAGE_RETENTION_DAYS`.
+    pub retention_days: u32,
+    /// `LOG_LEVEL`.
+    pub log_level: String,
+    /// `TAKEOVER_PAUSE_MINUTES` (30), in milliseconds: how long the bot is quiet after a person has written.
+    pub takeover_pause_ms: i64,
+    /// `ADMIN_SECRET`: opens the route that makes the first API key of an owner; without it there is no such route.
+    pub admin_secret: Option<String>,
+    /// How to reach OpenRouter.
+    pub openrouter: LlmSettings,
+    /// `OPENROUTER_MODEL` and `OPENROUTER_CONTEXT_TOKENS`: the model of bots that name none.
+    pub model: ModelEntry,
+    /// `AI_MAX_TOKENS` (800): the longest answer.
+    pub ai_max_tokens: u32,
+}
+
+impl Settings {
+    /// Reads them, leaving the faults in the reader.
+    pub fn from(reader: &mut Reader) -> Self {
+        Self {
+            stores: Stores::read(reader),
+            dlq_url: reader.url("DLQ_URL", None),
+            pseudonym_key: config::pseudonym_key(reader),
+            retention_days: config::retention_days(reader),
+            log_level: config::log_level(reader),
+            takeover_pause_ms: config::takeover_pause_ms(reader),
+            admin_secret: config::admin_secret(reader),
+            openrouter: config::openrouter(reader),
+            model: config::default_model(reader),
+            ai_max_tokens: config::ai_max_tokens(reader),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Pages of a list.
+
+use serde::{Deserialize, Serialize};
+
+use super::schema::item_key;
+use super::{Item, n, s};
+
+/// Where a page ends and the next one begins. Never names the partition it is in: whoever goes on says that (I12).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The item's sort key.
+    sk: String,
+    /// In an index: the item's partition in the table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pk: Option<String>,
+    /// In the index the index by activity: its `list_at`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    at: Option<i64>,
+}
+
+/// A page, and where the next one begins. It may hold fewer items than asked for, even none, and still not be the last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<T> {
+    /// What is on it.
+    pub items: Vec<T>,
+    /// Where the next one begins; none after the last.
+    pub next: Option<Place>,
+}
+
+impl Place {
+    /// The place that DynamoDB says it stopped at, in the table or in the index by activity.
+    pub(super) fn of(last: &Item) -> Option<Self> {
+        let text = |name: &str| last.get(name).and_then(|value| value.as_s().ok()).cloned();
+        let at = last
+            .get("list_at")
+            .and_then(|at| at.as_n().ok())
+            .and_then(|at| at.parse().ok());
+        Some(Self {
+            sk: text("sk")?,
+            pk: if at.is_some() {
+                Some(text("pk")?)
+            } else {
+                None
+            },
+            at,
+        })
+    }
+
+    /// The key to go on from in a partition of the table.
+    pub(super) fn in_table(&self, pk: &str) -> Item {
+        item_key(pk, &self.sk)
+    }
+
+    /// The key to go on from in a partition of the index by activity; none when it is no place of an index.
+    pub(super) fn in_list(&self, list_pk: &str) -> Option<Item> {
+        let mut key = item_key(self.pk.as_deref()?, &self.sk);
+        key.insert("list_pk".to_owned(), s(list_pk));
+        key.insert("list_at".to_owned(), n(self.at?));
+        Some(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_goes_on_in_the_partition_that_is_asked_for_and_in_no_other() {
+        let mut last = item_key("C#a#1", "HEAD");
+        assert_eq!(
+            Place::of(&last).unwrap().in_table("C#b#2")["pk"],
+            s("C#b#2")
+        );
+        assert_eq!(Place::of(&last).unwrap().in_list("B#a"), None);
+        last.insert("list_pk".to_owned(), s("B#a"));
+        last.insert("list_at".to_owned(), n(7));
+        let place = Place::of(&last).unwrap();
+        let json = serde_json::to_string(&place).unwrap();
+        let read: Place = serde_json::from_str(&json).unwrap();
+        let key = read.in_list("B#b").unwrap();
+        assert_eq!(
+            (&key["list_pk"], &key["pk"], &key["list_at"]),
+            (&s("B#b"), &s("C#a#1"), &n(7))
+        );
+    }
+}
