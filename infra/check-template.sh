@@ -33,7 +33,7 @@ if [ "$lock" != "$(sha256sum Cargo.lock)" ]; then
 fi
 
 # What Lambda is given: one executable named bootstrap for each function.
-for function in Webhook Worker Sweeper Credits; do
+for function in Webhook Worker Sweeper Credits Inbox; do
     bootstrap=".aws-sam/build/$function/bootstrap"
     if [ ! -x "$bootstrap" ]; then
         echo "$function has no bootstrap" >&2

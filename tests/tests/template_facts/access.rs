@@ -101,9 +101,16 @@ fn functions_may_do_what_they_are_for(template: &Template) -> Faults {
         let properties = &function["Properties"];
         let mut needed: Vec<(String, Vec<&str>)> = Vec::new();
         let environment = template.environment(function);
-        for setting in ["QUEUE_URL", "DLQ_URL"] {
+        // The worker parks turns there; the inbox only looks how many there are.
+        let is_inbox = function["Metadata"]["BuildProperties"]["Binary"] == "inbox";
+        let on_dlq = if is_inbox {
+            "sqs:GetQueueAttributes"
+        } else {
+            "sqs:SendMessage"
+        };
+        for (setting, action) in [("QUEUE_URL", "sqs:SendMessage"), ("DLQ_URL", on_dlq)] {
             if let Some(queue) = environment.get(setting).and_then(ref_target) {
-                needed.push((queue.to_owned(), vec!["sqs:SendMessage"]));
+                needed.push((queue.to_owned(), vec![action]));
             }
         }
         if let Some(topic) = environment.get("ALERT_TOPIC_ARN").and_then(ref_target) {

@@ -40,6 +40,7 @@ impl Intercept for Recorder {
                 Role::Worker => "worker",
                 Role::Sweeper => "sweeper",
                 Role::Credits => "credits",
+                Role::Inbox => "inbox",
             };
             let needed = needs(&call);
             if let Ok(mut uses) = self.uses.lock() {
@@ -206,7 +207,7 @@ async fn a_day() -> BTreeSet<Use> {
 /// What the policies allow on the table, the queues and the topic, but for polling, which Lambda itself does with the role.
 fn allowed(template: &Template) -> BTreeSet<Use> {
     let mut uses = BTreeSet::new();
-    for binary in ["webhook", "worker", "sweeper", "credits"] {
+    for binary in ["webhook", "worker", "sweeper", "credits", "inbox"] {
         let Some((_, function)) = template.function_of_binary(binary) else {
             continue;
         };
@@ -221,7 +222,7 @@ fn allowed(template: &Template) -> BTreeSet<Use> {
                     .replace(".Arn}", ""),
             };
             for action in strings(&statement["Action"]) {
-                if !action.starts_with("logs:") && !POLLING.contains(&action) {
+                if !action.starts_with("logs:") && !(binary == "worker" && POLLING.contains(&action)) {
                     uses.insert((binary, action.to_owned(), resource.clone()));
                 }
             }

@@ -12,7 +12,7 @@ use crate::{Check, Faults, holds, is_seen};
 type Binary = (&'static str, fn(&mut Reader));
 
 /// The binaries, and what each reads at start: its own code is asked.
-const BINARIES: [Binary; 4] = [
+const BINARIES: [Binary; 5] = [
     ("webhook", |reader| {
         drop(webhook::settings::Settings::from(reader));
     }),
@@ -24,6 +24,9 @@ const BINARIES: [Binary; 4] = [
     }),
     ("credits", |reader| {
         drop(credits::settings::Settings::from(reader));
+    }),
+    ("inbox", |reader| {
+        drop(inbox::settings::Settings::from(reader));
     }),
 ];
 
@@ -225,6 +228,7 @@ fn a_setting_that_is_missing_or_read_by_nobody_is_seen() {
         ("Worker", "worker", "DLQ_URL"),
         ("Sweeper", "sweeper", "SWEEPER_GRACE_SECONDS"),
         ("Credits", "credits", "ALERT_TOPIC_ARN"),
+        ("Inbox", "inbox", "TAKEOVER_PAUSE_MINUTES"),
     ] {
         let variables = format!("/Resources/{id}/Properties/Environment/Variables");
         is_seen(
