@@ -148,10 +148,12 @@ async fn settle(
     newest: &Result<Vec<StoredMessage>, TableError>,
 ) -> Result<Option<Head>, Trouble> {
     for _ in 0..TAKEOVER_TRIES {
+        let own_message_is_stored;
+        (seen, own_message_is_stored) = look(job, seen, newest).await?;
         let decision = decide(
             &View {
                 head: seen.as_ref(),
-                own_message_is_stored: is_stored(job, seen.as_ref(), newest).await?,
+                own_message_is_stored,
                 key: &job.trigger.key,
                 first_at: job.trigger.first_at,
                 owner: &job.owner,
@@ -212,21 +214,26 @@ async fn take_over(job: &Job<'_>, seen: Option<Head>) -> Result<TakenOver, Troub
     Ok(taken)
 }
 
-async fn is_stored(
+/// Whether the own message is stored, and HEAD as it was then or later. The HEAD that made the claim fail is older than
+/// the look at the messages: a message that was written in between is stored, but not pending in that HEAD. Taken together
+/// they would read "answered long ago", and the message would lose its trigger (I3).
+async fn look(
     job: &Job<'_>,
-    head: Option<&Head>,
+    seen: Option<Head>,
     newest: &Result<Vec<StoredMessage>, TableError>,
-) -> Result<bool, Trouble> {
+) -> Result<(Option<Head>, bool), Trouble> {
     let key = &job.trigger.key;
-    let shown = head.is_some_and(|head| head.shows(key))
-        || newest
-            .as_ref()
-            .is_ok_and(|newest| newest.iter().any(|stored| stored.key == *key));
-    if shown {
-        return Ok(true);
+    if seen.as_ref().is_some_and(|head| head.shows(key)) {
+        return Ok((seen, true));
     }
-    let id = &job.trigger.conversation;
-    Ok(job.worker.table.is_stored(id, key).await?)
+    let (id, table) = (&job.trigger.conversation, &job.worker.table);
+    let is_among_newest = newest
+        .as_ref()
+        .is_ok_and(|newest| newest.iter().any(|stored| stored.key == *key));
+    if !is_among_newest && !table.is_stored(id, key).await? {
+        return Ok((seen, false));
+    }
+    Ok((table.head(id).await?, true))
 }
 
 impl Job<'_> {

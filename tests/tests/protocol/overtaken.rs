@@ -28,6 +28,29 @@ async fn a_message_that_is_stored_after_its_trigger_fired_is_answered() {
     }
 }
 
+/// Found by the model: the claim sees HEAD before the write, the look at the messages sees the message after it. Together
+/// they must not read as "stored, and answered long ago".
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_stored_between_the_two_reads_of_its_trigger_is_answered() {
+    /// Effects of the worker for a bot it has not cached: its settings, the claim, the newest messages, and then the
+    /// look at the message itself.
+    const READS: [usize; 2] = [2, 3];
+    for read in READS {
+        let world = TestWorld::new(&[bot("demo")]).await;
+        world.start();
+        let late = |ms| Fault::Late(Duration::from_millis(ms));
+        world.faults.arm(Role::Webhook, WRITE, late(3_500));
+        world.faults.arm(Role::Worker, read, late(1_000));
+        let body = bubble("demo", RINA, "A", 0, "Halo");
+        let (status, _) = ROLE.scope(Role::Webhook, world.post(&body)).await;
+        assert_eq!(status, 200);
+        world.settle().await;
+        assert_eq!(world.outside.questions(), ["Halo"], "read {read}");
+        assert_eq!(world.outside.sends().len(), 1);
+        world.assert_quiet().await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_late_write_does_not_make_another_burst_lose_it() {
     // B is stored and answered while A's write is still on its way.

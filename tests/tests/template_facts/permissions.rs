@@ -222,7 +222,9 @@ fn allowed(template: &Template) -> BTreeSet<Use> {
                     .replace(".Arn}", ""),
             };
             for action in strings(&statement["Action"]) {
-                if !action.starts_with("logs:") && !(binary == "worker" && POLLING.contains(&action)) {
+                if !action.starts_with("logs:")
+                    && !(binary == "worker" && POLLING.contains(&action))
+                {
                     uses.insert((binary, action.to_owned(), resource.clone()));
                 }
             }
