@@ -152,7 +152,7 @@ async fn erased_with(fault: Fault, index: usize) -> Option<()> {
     let world = TestWorld::new(&[bot("demo")]).await;
     world.start();
     let api = world.api(Role::Owner).await;
-    for n in 0..30 {
+    for n in 0..24 {
         write(&world, RINA, &format!("A{n}"), "Halo").await;
     }
     world.settle().await;
@@ -204,7 +204,7 @@ async fn a_message_that_comes_during_an_erasure_is_accepted_afterwards_and_answe
         let world = TestWorld::new(&[bot("demo")]).await;
         world.start();
         let api = world.api(Role::Owner).await;
-        for n in 0..30 {
+        for n in 0..24 {
             write(&world, RINA, &format!("A{n}"), "Halo").await;
         }
         world.settle().await;

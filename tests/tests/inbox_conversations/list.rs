@@ -1,5 +1,7 @@
 //! The list of conversations, and one of them.
 
+use std::time::Duration;
+
 use clivy::access::Role;
 use clivy::conversation::ids::EpochMs;
 use serde_json::{Value, json};
@@ -171,17 +173,20 @@ async fn one_conversation_says_what_it_waits_for_with_one_read() {
         let one = api.get(&of(RINA, "")).await.expect(200);
         one["state"].as_str().unwrap().to_owned()
     };
-    let slow = Model::Says("Ada kak".to_owned());
-    let slow = Model::Slow(std::time::Duration::from_secs(10), Box::new(slow));
-    world.outside.model_does([Model::Breaks, slow]);
+    let slow = |then| Model::Slow(Duration::from_secs(5), Box::new(then));
+    let says = Model::Says("Ada kak".to_owned());
+    world.outside.model_does([slow(Model::Breaks), slow(says)]);
     write(&world, RINA, "A", "ada kopi?").await;
-    let mut seen = Vec::new();
-    for _ in 0..600 {
+    let mut seen: Vec<String> = Vec::new();
+    for _ in 0..2_000 {
         let now = state().await;
         if seen.last() != Some(&now) {
             seen.push(now);
         }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        if seen.last().is_some_and(|last| last == "idle") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let without_sending: Vec<_> = seen.iter().filter(|state| *state != "sending").collect();
     assert_eq!(
