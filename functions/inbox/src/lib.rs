@@ -6,6 +6,7 @@
 pub mod api;
 pub mod auth;
 mod cursor;
+mod etag;
 mod extract;
 mod page;
 mod problem;

@@ -19,6 +19,8 @@ pub struct Settings {
     pub log_level: String,
     /// `TAKEOVER_PAUSE_MINUTES` (30), in milliseconds: how long the bot is quiet after a person has written.
     pub takeover_pause_ms: i64,
+    /// `DEBOUNCE_SECONDS` (3): silence after which a burst is answered, also when a pause ends.
+    pub debounce_seconds: u32,
     /// `ADMIN_SECRET`: opens the route that makes the first API key of an owner; without it there is no such route.
     pub admin_secret: Option<String>,
     /// How to reach OpenRouter.
@@ -39,6 +41,7 @@ impl Settings {
             retention_days: config::retention_days(reader),
             log_level: config::log_level(reader),
             takeover_pause_ms: config::takeover_pause_ms(reader),
+            debounce_seconds: config::debounce_seconds(reader),
             admin_secret: config::admin_secret(reader),
             openrouter: config::openrouter(reader),
             model: config::default_model(reader),

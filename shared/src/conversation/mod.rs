@@ -12,4 +12,5 @@ pub mod opt;
 pub mod outcome;
 pub mod question;
 pub mod rate;
+pub mod room;
 pub mod trigger;

@@ -4,11 +4,12 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::Update;
 
 use super::schema::item_key;
-use super::store::update;
+use super::store::{NOT_ERASING, ROOM, update};
 use super::{Name, Stored, Table, TableError, Transacted, keys, n, s};
 use crate::conversation::head::PausedBy;
 use crate::conversation::ids::{ConversationId, EpochMs, MessageId};
 use crate::conversation::message::{Author, Message};
+use crate::conversation::room;
 
 /// How far back an edit looks for its message. WhatsApp lets people edit for 15 minutes.
 const EDIT_REACH_MESSAGES: i32 = 100;
@@ -31,10 +32,11 @@ impl Table {
     /// paused for longer already. It is nobody's turn; whoever answers has read the chat, so nothing is unread afterwards.
     ///
     /// Keys: the message's own, if it does not exist yet; and HEAD. One transaction: who sees the message sees the
-    /// pause. Costs 4 WCU, and 2 in the index by activity; the same again when a longer pause is met.
+    /// pause. Costs 4 WCU, and 2 in the index by activity; the same again when a longer pause is met. A failed turn needs
+    /// nobody's attention any more: somebody has answered.
     ///
     /// # Errors
-    /// The table cannot be reached, or conflicts do not end: the sender must try again.
+    /// The table cannot be reached, conflicts do not end, or the contact is being erased: the sender must try again.
     pub async fn store_own(
         &self,
         id: &ConversationId,
@@ -84,12 +86,12 @@ impl Table {
         pause: Pause,
     ) -> Result<Update, TableError> {
         let (set, condition) = match pause {
-            Pause::None => ("", None),
+            Pause::None => ("", ""),
             Pause::Until(_) => (
                 ", paused_by = :by, paused_until = :until",
-                Some("attribute_not_exists(paused_until) OR paused_until <= :until"),
+                " AND (attribute_not_exists(paused_until) OR paused_until <= :until)",
             ),
-            Pause::LastsLonger(_) => (", paused_by = :by", Some("paused_until > :until")),
+            Pause::LastsLonger(_) => (", paused_by = :by", " AND paused_until > :until"),
         };
         let until = match pause {
             Pause::None => None,
@@ -105,14 +107,16 @@ impl Table {
             .table_name(&self.name)
             .set_key(Some(item_key(&keys::conversation(id), keys::HEAD)))
             .update_expression(format!(
-                "SET bot_id = :bot, contact = :contact, active_at = :now, list_pk = :list, \
-                 list_at = :now, last_text = :text, last_kind = :kind, last_author = :author, \
-                 l_text = :text, l_kind = :kind, l_author = :author, unread = :zero, l_unread = :zero{set}"
+                "SET {ROOM}, search_text = if_not_exists(search_text, :search), unread = :zero{set} \
+                 REMOVE failed_turn, erasing_until"
             ))
-            .set_condition_expression(condition.map(str::to_owned))
+            .condition_expression(format!("{NOT_ERASING}{condition}"))
             .set_expression_attribute_values(Some(
                 self.room_values(id, message)
-                    .chain([(":zero".to_owned(), n(0))])
+                    .chain([
+                        (":zero".to_owned(), n(0)),
+                        (":search".to_owned(), s(room::searchable(&id.contact, None))),
+                    ])
                     .chain(values)
                     .collect(),
             ))
