@@ -311,12 +311,7 @@ impl World {
         let Some(key) = head.last_key else {
             return Ok(false);
         };
-        let trigger = Trigger {
-            conversation: id.clone(),
-            key,
-            first_at: now,
-            retry_turn: None,
-        };
+        let trigger = Trigger::answer(id.clone(), key, now);
         self.queue.send(&trigger, delay_seconds).await?;
         Ok(true)
     }

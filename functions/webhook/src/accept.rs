@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clivy::channel::wuzapi::{Edit, Event};
 use clivy::channel::{Ignored, Incoming};
 use clivy::conversation::bot::Bot;
-use clivy::conversation::ids::{ConversationId, EpochMs};
+use clivy::conversation::ids::{ConversationId, EpochMs, MessageId};
 use clivy::conversation::message::{Author, Message};
 use clivy::conversation::trigger::Trigger;
 use clivy::table::{Stored, TableError, keys};
@@ -55,12 +55,8 @@ async fn customer(
     let timed = incoming.platform_at.is_some();
     let name = incoming.name.clone();
     let message = message(incoming, Author::Customer, received_at);
-    let trigger = Trigger {
-        conversation: id,
-        key: keys::message(message.platform_at, &message.mid),
-        first_at: webhook.clock.now(),
-        retry_turn: None,
-    };
+    let key = keys::message(message.platform_at, &message.mid);
+    let trigger = Trigger::answer(id, key, webhook.clock.now());
     if let Err(error) = webhook.queue.send(&trigger, webhook.debounce_seconds).await {
         tracing::error!(step = "not_stored", conversation, %error, "no trigger could be sent");
         return Answer::Unavailable;
@@ -115,7 +111,9 @@ async fn store_person(
     received_at: EpochMs,
 ) -> Result<(), TableError> {
     let bursts = webhook.table.head(id).await?.map_or(0, |head| head.bursts);
-    if id.is_own_reply(&incoming.mid, bursts) {
+    if id.is_own_reply(&incoming.mid, bursts)
+        || is_from_the_inbox(webhook, id, &incoming.mid).await?
+    {
         return Ok(());
     }
     let timed = incoming.platform_at.is_some();
@@ -134,6 +132,18 @@ async fn store_person(
         );
     }
     Ok(())
+}
+
+/// Whether a message was written in the inbox and sent by us: it is stored before it is sent. Gateways change an id's case.
+async fn is_from_the_inbox(
+    webhook: &Webhook,
+    id: &ConversationId,
+    mid: &MessageId,
+) -> Result<bool, TableError> {
+    let Ok(mid) = MessageId::new(&mid.as_str().to_ascii_lowercase()) else {
+        return Ok(false);
+    };
+    Ok(webhook.table.untimed_key(id, &mid).await?.is_some())
 }
 
 /// Until when a person's message keeps the bot quiet: counted from when it was written, so that one that comes late
@@ -183,5 +193,6 @@ fn message(incoming: Incoming, author: Author, received_at: EpochMs) -> Message 
         platform_at: incoming.platform_at.unwrap_or(received_at),
         received_at,
         delivered: true,
+        delivery: None,
     }
 }

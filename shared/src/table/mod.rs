@@ -2,6 +2,7 @@
 //! what it costs and what each failure means.
 
 mod api_keys;
+mod batch;
 mod bot;
 mod breaker;
 mod breaker_pause;
@@ -13,6 +14,8 @@ mod draft;
 mod item;
 pub mod keys;
 mod messages;
+mod outgoing;
+mod outgoing_send;
 mod owed;
 mod owners;
 mod page;
@@ -24,6 +27,7 @@ mod store;
 mod store_own;
 mod take_over;
 mod turn;
+mod turns;
 mod usage;
 
 use std::collections::HashMap;
@@ -43,13 +47,16 @@ pub use commit::{Commit, Committed};
 pub use credits::{CreditsRun, Hour, HourFinished, HourTaken};
 pub use draft::Drafted;
 pub use messages::StoredMessage;
-pub use owed::{Owed, OwedPage};
+pub use outgoing::{Outgoing, StoredOutgoing};
+pub use outgoing_send::Emptied;
+pub use owed::{Owed, OwedPage, OwedTo};
 pub use page::{Page, Place};
 pub use release::{Release, Released, Why};
 pub use repend::Repended;
 pub use store::Stored;
 pub use take_over::TakenOver;
 pub use turn::Turn;
+pub use turns::ListedTurn;
 pub use usage::{UsageCounts, UsageHour};
 
 use crate::error::Class;

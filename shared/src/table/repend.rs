@@ -9,6 +9,7 @@ use super::store::{token, update};
 use super::{Name, Table, TableError, Transacted, item, keys, n, s};
 use crate::conversation::ids::{ConversationId, EpochMs, MessageKey};
 use crate::conversation::outcome::TurnStatus;
+use crate::conversation::trigger::ModelName;
 
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,9 +24,10 @@ pub enum Repended {
 }
 
 impl Table {
-    /// Puts the messages of a parked turn back, once, whatever is redriven how often (I13).
+    /// Puts the messages of a parked turn back, once, whatever is redriven how often (I13). With `model` the burst that
+    /// they come into is answered with that model or not at all.
     ///
-    /// Keys: the turn, if it is parked; and HEAD. Costs 1 RCU and 4 WCU.
+    /// Keys: the turn, if it is parked; and HEAD. Costs 1 RCU and 4 WCU, and 2 in the index by activity.
     ///
     /// # Errors
     /// The table cannot be reached: the dead letter comes back.
@@ -33,6 +35,7 @@ impl Table {
         &self,
         id: &ConversationId,
         burst: u64,
+        model: Option<&ModelName>,
         now: EpochMs,
     ) -> Result<Repended, TableError> {
         let Some(turn) = self.turn(id, burst).await? else {
@@ -51,6 +54,7 @@ impl Table {
             burst,
             status: turn.status,
             newest: &newest,
+            model,
             keys: turn.keys.iter().cloned().collect(),
         };
         // HEAD may change between two looks; a third one is for another delivery to take.
@@ -89,28 +93,38 @@ impl Table {
         let record = Update::builder()
             .table_name(&self.name)
             .set_key(Some(item_key(&pk, &keys::turn(parked.burst))))
-            .update_expression("SET #status = :retried")
+            .update_expression(
+                "SET #status = :retried, list_pk = :list, list_at = if_not_exists(ended_at, :now)",
+            )
             .condition_expression("#status = :seen")
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":retried", s(TurnStatus::Retried.as_str()))
+            .expression_attribute_values(":list", s(keys::turns(&id.bot_id, TurnStatus::Retried)))
+            .expression_attribute_values(":now", n(now.0))
             .expression_attribute_values(":seen", s(parked.status.as_str()));
         let (last, condition) = if alone {
             ("last_mid = :newest, ", "attribute_not_exists(pend)")
         } else {
             ("", "attribute_exists(pend)")
         };
+        let wanted = parked
+            .model
+            .map_or("", |_| "r_model = :model, r_mid = :newest, ");
         let mut head = Update::builder()
             .table_name(&self.name)
             .set_key(Some(item_key(&pk, keys::HEAD)))
             .update_expression(format!(
-                "SET {last}pend_since = if_not_exists(pend_since, :now), owed_pk = :owed, \
+                "SET {last}{wanted}pend_since = if_not_exists(pend_since, :now), owed_pk = :owed, \
                  owed_since = if_not_exists(owed_since, :now) ADD pend :keys"
             ))
             .condition_expression(condition)
             .expression_attribute_values(":now", n(now.0))
             .expression_attribute_values(":owed", s(keys::owed(id)))
             .expression_attribute_values(":keys", item::key_set(&parked.keys));
-        if alone {
+        if let Some(model) = parked.model {
+            head = head.expression_attribute_values(":model", s(model.as_str()));
+        }
+        if alone || parked.model.is_some() {
             head = head.expression_attribute_values(":newest", s(parked.newest.as_str()));
         }
         let writes = vec![
@@ -123,6 +137,7 @@ impl Table {
             &parked.burst.to_string(),
             &now.0.to_string(),
             last,
+            parked.model.map_or("", ModelName::as_str),
         ]);
         self.transact(OPERATION, Name::Once(&name), writes).await
     }
@@ -133,6 +148,7 @@ struct Parked<'a> {
     burst: u64,
     status: TurnStatus,
     newest: &'a MessageKey,
+    model: Option<&'a ModelName>,
     keys: BTreeSet<MessageKey>,
 }
 
