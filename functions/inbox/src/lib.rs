@@ -9,6 +9,7 @@ mod cursor;
 mod extract;
 mod page;
 mod problem;
+mod random;
 pub mod settings;
 mod time;
 

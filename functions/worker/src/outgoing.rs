@@ -48,7 +48,8 @@ pub async fn work(job: &Job<'_>) -> Result<End, Trouble> {
             .now()
             .plus_ms(i64::from(SOON_SECONDS) * 1000 - 1);
         let table = &job.worker.table;
-        let _ = table.hand_back_outgoing(id, &job.owner, until, 0).await;
+        // Our trouble is none of the gateway's: the send is given back.
+        let _ = table.hand_back_outgoing(id, &job.owner, until, 1).await;
     }
     ended
 }
