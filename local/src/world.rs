@@ -12,12 +12,12 @@ use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use clivy::clock::Clock;
 use clivy::config::Reader;
 use clivy::conversation::bot::Bot;
-use clivy::conversation::ids::{ConversationId, EpochMs};
-use clivy::conversation::trigger::Trigger;
+use clivy::conversation::ids::{ConversationId, EpochMs, MessageKey};
+use clivy::conversation::trigger::{Errand, Trigger};
 use clivy::http::Http;
 use clivy::pseudonym::Pseudonyms;
 use clivy::queue::Queue;
-use clivy::table::{Table, keys, schema};
+use clivy::table::{OwedTo, Table, keys, schema};
 use credits::Credits;
 use dynoxide::Database;
 use inbox::Inbox;
@@ -275,7 +275,11 @@ impl World {
             loop {
                 let page = self.table.owed(shard, now.plus_ms(1), from).await?;
                 for owed in &page.owed {
-                    recovered += usize::from(self.go_on(&owed.id, workers, now).await?);
+                    let goes_on = match &owed.to {
+                        OwedTo::Customer => self.go_on(&owed.id, workers, now).await?,
+                        OwedTo::Person(key) => self.send_on(&owed.id, key, workers, now).await?,
+                    };
+                    recovered += usize::from(goes_on);
                 }
                 from = page.next;
                 if from.is_none() {
@@ -284,6 +288,30 @@ impl World {
             }
         }
         Ok(recovered)
+    }
+
+    /// A person's message is sent on. False when it was sent.
+    async fn send_on(
+        &self,
+        id: &ConversationId,
+        key: &MessageKey,
+        workers: Workers,
+        now: EpochMs,
+    ) -> anyhow::Result<bool> {
+        let outbox = self.table.head(id).await?.map(|head| head.outbox);
+        let Some(outbox) = outbox.filter(|outbox| outbox.keys.contains(key)) else {
+            return Ok(false);
+        };
+        if let (Some(owner), Workers::Gone) = (&outbox.owner, workers) {
+            let over = now.plus_ms(-1);
+            self.table.hand_back_outgoing(id, owner, over, 0).await?;
+        }
+        let trigger = Trigger {
+            errand: Errand::Send,
+            ..Trigger::answer(id.clone(), key.clone(), now)
+        };
+        self.queue.send(&trigger, 0).await?;
+        Ok(true)
     }
 
     /// One conversation goes on where the last process left it. False when nothing is owed.

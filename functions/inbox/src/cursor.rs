@@ -19,10 +19,15 @@ pub fn write(list: &str, place: &Place) -> String {
 /// # Errors
 /// 400: it is no cursor, or one of another list.
 pub fn read(list: &str, cursor: &str) -> Result<Place, Problem> {
-    let refused = || Problem::bad_request("the cursor is not one of this list");
     let json = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| refused())?;
     let (of, place): (String, Place) = serde_json::from_slice(&json).map_err(|_| refused())?;
     (of == mark(list)).then_some(place).ok_or_else(refused)
+}
+
+/// 400: the cursor is not one of this list.
+#[must_use]
+pub fn refused() -> Problem {
+    Problem::bad_request("the cursor is not one of this list")
 }
 
 /// A mistake of the caller must not lead into another list; somebody who forges a cursor still gets nothing of another

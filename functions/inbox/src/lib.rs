@@ -6,10 +6,10 @@
 pub mod api;
 pub mod auth;
 mod cursor;
+mod etag;
 mod extract;
 mod page;
 mod problem;
-mod random;
 pub mod settings;
 mod time;
 

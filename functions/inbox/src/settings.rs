@@ -24,6 +24,8 @@ pub struct Settings {
     /// `WEBHOOK_TIMEOUT_MS` (8000): how long a message may take from its trigger to the table. The worker waits that long
     /// for the message of a trigger.
     pub store_timeout: Duration,
+    /// `DEBOUNCE_SECONDS` (3): silence after which a burst is answered, also when a pause ends.
+    pub debounce_seconds: u32,
     /// `ADMIN_SECRET`: opens the route that makes the first API key of an owner; without it there is no such route.
     pub admin_secret: Option<String>,
     /// How to reach OpenRouter.
@@ -45,6 +47,7 @@ impl Settings {
             log_level: config::log_level(reader),
             takeover_pause_ms: config::takeover_pause_ms(reader),
             store_timeout: Duration::from_millis(u64::from(config::webhook_timeout_ms(reader))),
+            debounce_seconds: config::debounce_seconds(reader),
             admin_secret: config::admin_secret(reader),
             openrouter: config::openrouter(reader),
             model: config::default_model(reader),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clivy::channel::wuzapi::{Edit, Event};
 use clivy::channel::{Ignored, Incoming};
 use clivy::conversation::bot::Bot;
-use clivy::conversation::ids::{ConversationId, EpochMs, MessageId};
+use clivy::conversation::ids::{ConversationId, EpochMs};
 use clivy::conversation::message::{Author, Message};
 use clivy::conversation::trigger::Trigger;
 use clivy::table::{Stored, TableError, keys};
@@ -111,9 +111,7 @@ async fn store_person(
     received_at: EpochMs,
 ) -> Result<(), TableError> {
     let bursts = webhook.table.head(id).await?.map_or(0, |head| head.bursts);
-    if id.is_own_reply(&incoming.mid, bursts)
-        || is_from_the_inbox(webhook, id, &incoming.mid).await?
-    {
+    if id.is_own_reply(&incoming.mid, bursts) {
         return Ok(());
     }
     let timed = incoming.platform_at.is_some();
@@ -132,18 +130,6 @@ async fn store_person(
         );
     }
     Ok(())
-}
-
-/// Whether a message was written in the inbox and sent by us: it is stored before it is sent. Gateways change an id's case.
-async fn is_from_the_inbox(
-    webhook: &Webhook,
-    id: &ConversationId,
-    mid: &MessageId,
-) -> Result<bool, TableError> {
-    let Ok(mid) = MessageId::new(&mid.as_str().to_ascii_lowercase()) else {
-        return Ok(false);
-    };
-    Ok(webhook.table.untimed_key(id, &mid).await?.is_some())
 }
 
 /// Until when a person's message keeps the bot quiet: counted from when it was written, so that one that comes late

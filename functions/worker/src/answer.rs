@@ -29,7 +29,7 @@ pub async fn answer(job: &Job<'_>, held: &Held) -> Result<End, Trouble> {
     let now = job.worker.clock.now();
     if let Some(until) = held.head.paused(now) {
         // A claim that was taken over: nothing is paid for while a person has the conversation.
-        return release::hold(job, held, until, "Paused", &nothing).await;
+        return release::paused(job, held, until, &nothing).await;
     }
     if !held.bot.active {
         return without_reply(job, held, TurnStatus::Skipped).await;
@@ -207,7 +207,7 @@ async fn draft(
     let id = &job.trigger.conversation;
     let draft = Draft {
         text,
-        reply_id: id.reply_id(held.head.burst()),
+        reply_id: id.reply_id(held.head.burst(), held.head.born_at),
         outcome: Outcome {
             attempts: tried.attempts.clone(),
             spent: held.head.spent.plus(tried.spent),
@@ -227,9 +227,7 @@ async fn draft(
             deliver::deliver(job, held, &head, &stored.unwrap_or(draft)).await
         }
         // A person has taken the conversation: the answer is thrown away.
-        Drafted::Paused { until } => {
-            release::hold(job, held, until, "Paused", &tried.thrown_away()).await
-        }
+        Drafted::Paused { until } => release::paused(job, held, until, &tried.thrown_away()).await,
         Drafted::FencedOut => release::fenced_out(job, held, &tried.thrown_away()).await,
     }
 }

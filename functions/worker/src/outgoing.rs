@@ -206,9 +206,8 @@ async fn commit(
     delivery: Delivery,
 ) -> Result<Option<End>, Trouble> {
     let id = &job.trigger.conversation;
-    let now = job.worker.clock.now();
     let table = &job.worker.table;
-    let committed = table.commit_outgoing(id, key, &job.owner, delivery, now);
+    let committed = table.commit_outgoing(id, key, &job.owner, delivery);
     match committed.await? {
         Released::Done => Ok(None),
         Released::FencedOut => fenced_out(job).await.map(Some),

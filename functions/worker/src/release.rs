@@ -44,7 +44,7 @@ pub async fn wait(
     come_back(job, held, until, why, Why::Waiting, &tried).await
 }
 
-/// The customer is held back, by a limit or by a person: as above, but the time does not count as ours.
+/// The customer is held back by a limit: as above, but the time does not count as ours.
 pub async fn hold(
     job: &Job<'_>,
     held: &Held,
@@ -53,6 +53,17 @@ pub async fn hold(
     tried: &Tried,
 ) -> Result<End, Trouble> {
     come_back(job, held, until, why, Why::Held, tried).await
+}
+
+/// A person has the conversation until then, or until somebody says otherwise: nothing is paid for, and the time does
+/// not count as ours.
+pub async fn paused(
+    job: &Job<'_>,
+    held: &Held,
+    until: EpochMs,
+    tried: &Tried,
+) -> Result<End, Trouble> {
+    come_back(job, held, until, "Paused", Why::Paused, tried).await
 }
 
 async fn come_back(

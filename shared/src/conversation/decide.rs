@@ -45,10 +45,7 @@ impl Debounce {
     /// The delay of a trigger that covers a pending message: what is left of its silence (I6).
     #[must_use]
     pub fn rest_seconds(&self, last_at: Option<EpochMs>, now: EpochMs) -> u32 {
-        let silence_ms = i64::from(self.seconds) * 1000;
-        last_at.map_or(0, |at| {
-            delay_seconds(at.plus_ms(silence_ms).since_ms(now).min(silence_ms))
-        })
+        rest_of_silence(self.seconds, last_at, now)
     }
 
     fn waited_enough(&self, head: &Head, now: EpochMs) -> bool {
@@ -56,6 +53,15 @@ impl Debounce {
             .is_some_and(|since| now.since_ms(since) >= i64::from(self.max_wait_seconds) * 1000)
             || head.pend.len() >= self.max_messages as usize
     }
+}
+
+/// What is left, in whole seconds, of `seconds` of silence after the message that arrived last (I6).
+#[must_use]
+pub fn rest_of_silence(seconds: u32, last_at: Option<EpochMs>, now: EpochMs) -> u32 {
+    let silence_ms = i64::from(seconds) * 1000;
+    last_at.map_or(0, |at| {
+        delay_seconds(at.plus_ms(silence_ms).since_ms(now).min(silence_ms))
+    })
 }
 
 /// What the worker knows when it decides.

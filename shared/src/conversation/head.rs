@@ -14,6 +14,8 @@ use super::trigger::ModelName;
 /// The protocol's part of a conversation's HEAD.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Head {
+    /// When the conversation began; none when that was before it was noted. Part of its reply ids.
+    pub born_at: Option<EpochMs>,
     /// Messages that no burst has taken yet.
     pub pend: BTreeSet<MessageKey>,
     /// When the oldest of them became pending.
@@ -55,6 +57,22 @@ pub struct RetryWith {
     pub model: ModelName,
     /// The newest message of that turn: the wish is for the burst that holds it, and for no other.
     pub key: MessageKey,
+}
+
+/// What a conversation is waiting for, as people see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Nothing is owed.
+    Idle,
+    /// Messages wait for their silence, the end of a pause or a limit, or a worker.
+    Waiting,
+    /// A worker makes the answer.
+    Answering,
+    /// The answer is made, and on its way.
+    Sending,
+    /// A try has failed; another one follows.
+    Retrying,
 }
 
 /// Who paused a conversation.
@@ -150,6 +168,29 @@ impl Head {
         self.paused_until.filter(|until| *until > now)
     }
 
+    /// What the conversation is waiting for.
+    #[must_use]
+    pub fn state(&self) -> State {
+        match &self.claim {
+            Some(claim) => match &claim.draft {
+                Some(draft) if !draft.text.is_empty() => State::Sending,
+                _ => State::Answering,
+            },
+            None if self.pend.is_empty() => State::Idle,
+            // Given back when the burst only waits: what is left are tries that failed.
+            None if self.tries > 0 => State::Retrying,
+            None => State::Waiting,
+        }
+    }
+
+    /// The newest message, while something is owed: pending, or claimed and perhaps released again. Its trigger covers
+    /// everything (I3).
+    #[must_use]
+    pub fn owes(&self) -> Option<&MessageKey> {
+        let is_owed = !self.pend.is_empty() || self.claim.is_some();
+        self.last_key.as_ref().filter(|_| is_owed)
+    }
+
     /// The number of the burst in flight, or of the next one.
     #[must_use]
     pub fn burst(&self) -> u64 {
@@ -191,6 +232,69 @@ impl Head {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn claimed(draft: Option<&str>) -> Head {
+        Head {
+            claim: Some(Claim {
+                fence: Fence(7),
+                owner: Owner("me".to_owned()),
+                until: EpochMs(0),
+                since: EpochMs(0),
+                keys: BTreeSet::new(),
+                draft: draft.map(|text| Draft {
+                    text: text.to_owned(),
+                    reply_id: MessageId::new("A").unwrap(),
+                    outcome: Outcome::without_answer(TurnStatus::Answered),
+                    sends: 1,
+                }),
+            }),
+            ..Head::default()
+        }
+    }
+
+    #[test]
+    fn the_state_says_what_the_conversation_waits_for() {
+        let pending = Head {
+            pend: [MessageKey::new("M#1".to_owned())].into(),
+            ..Head::default()
+        };
+        let failed = Head {
+            tries: 1,
+            ..pending.clone()
+        };
+        // A claim whose worker died is still the one that will be answered.
+        let again = Head {
+            tries: 2,
+            ..claimed(None)
+        };
+        for (head, state) in [
+            (Head::default(), State::Idle),
+            (pending, State::Waiting),
+            (failed, State::Retrying),
+            (claimed(None), State::Answering),
+            (again, State::Answering),
+            (claimed(Some("Halo")), State::Sending),
+            (claimed(Some("")), State::Answering),
+        ] {
+            assert_eq!(head.state(), state);
+        }
+    }
+
+    #[test]
+    fn the_newest_message_covers_what_is_pending_and_what_is_claimed() {
+        let newest = MessageKey::new("M#1".to_owned());
+        let with_last = |head: Head| Head {
+            last_key: Some(newest.clone()),
+            ..head
+        };
+        assert_eq!(with_last(Head::default()).owes(), None);
+        assert_eq!(with_last(claimed(None)).owes(), Some(&newest));
+        let pending = Head {
+            pend: [newest.clone()].into(),
+            ..Head::default()
+        };
+        assert_eq!(with_last(pending).owes(), Some(&newest));
+    }
 
     #[test]
     fn a_pause_and_a_rate_limit_are_no_wait_of_ours() {

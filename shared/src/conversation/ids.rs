@@ -171,6 +171,11 @@ impl EpochMs {
     }
 }
 
+/// Digits of a reply id that tell it from the conversation's others.
+const NAME_DIGITS: usize = 12;
+/// Digits of a reply id that follow from the ones before and the conversation.
+const CHECK_DIGITS: usize = 8;
+
 /// One conversation: bot x contact.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ConversationId {
@@ -181,25 +186,52 @@ pub struct ConversationId {
 }
 
 impl ConversationId {
-    /// The reply id of a burst: the first 20 hex digits of `sha256(bot|contact|burst)`. Whoever drafts
-    /// the burst's reply gives it the same id (I5).
+    /// The reply id of a burst: 20 hex digits. Whoever drafts the burst's reply gives it the same id (I5).
+    ///
+    /// `born_at` is when the conversation began. An erased contact that writes again begins with burst 1 again, and the
+    /// gateway must not see an id of before with another text. The first 12 digits name the reply, `sha256` of bot,
+    /// contact, burst and `born_at`; the last 8 say that it is one of this conversation's, so that an echo is known when
+    /// all else has been erased. A conversation that began before there was a `born_at` has the first 20 digits of
+    /// `sha256(bot|contact|burst)`.
     #[must_use]
-    pub fn reply_id(&self, burst: u64) -> MessageId {
-        let digest = Sha256::digest(format!(
-            "{}|{}|{burst}",
-            self.bot_id.as_str(),
-            self.contact.as_str()
-        ));
-        MessageId(hex(&digest).chars().take(20).collect())
+    pub fn reply_id(&self, burst: u64, born_at: Option<EpochMs>) -> MessageId {
+        MessageId(match born_at {
+            None => self.digits(&burst.to_string(), 20),
+            Some(EpochMs(born_at)) => self.named(&format!("{burst}|{born_at}")),
+        })
     }
 
-    /// Whether a message that came from the business's own number is one of our replies coming back.
-    /// `bursts` is the number of bursts committed so far; the one in flight counts too.
+    /// The id of something that we send: its name, and the digits that say that it is one of this conversation's.
+    pub(super) fn named(&self, what: &str) -> String {
+        let name = self.digits(what, NAME_DIGITS);
+        let check = self.check_digits(&name);
+        name + &check
+    }
+
+    /// Whether a message that came from the business's own number is one of our replies coming back, or what a
+    /// person has written in the inbox. `bursts` is the
+    /// number of bursts committed so far; the one in flight counts too. A person's message is mistaken for one once in
+    /// 16^8 times.
     #[must_use]
     pub fn is_own_reply(&self, mid: &MessageId, bursts: u64) -> bool {
-        (1..=bursts.saturating_add(1))
-            .rev()
-            .any(|burst| self.reply_id(burst).0.eq_ignore_ascii_case(&mid.0))
+        let mid = mid.0.to_ascii_lowercase();
+        let name: String = mid.chars().take(NAME_DIGITS).collect();
+        let check: String = mid.chars().skip(NAME_DIGITS).collect();
+        check == self.check_digits(&name)
+            || (1..=bursts.saturating_add(1))
+                .rev()
+                .any(|burst| self.reply_id(burst, None).0 == mid)
+    }
+
+    fn check_digits(&self, name: &str) -> String {
+        self.digits(&format!("reply|{name}"), CHECK_DIGITS)
+    }
+
+    /// The first hex digits of a hash of this conversation and `what`.
+    fn digits(&self, what: &str, count: usize) -> String {
+        let (bot, contact) = (self.bot_id.as_str(), self.contact.as_str());
+        let digest = Sha256::digest(format!("{bot}|{contact}|{what}"));
+        hex(&digest).chars().take(count).collect()
     }
 }
 
@@ -244,26 +276,63 @@ mod tests {
     #[test]
     fn a_reply_id_is_twenty_hex_digits_and_differs_by_burst_contact_and_bot() {
         let c = conversation();
-        let id = c.reply_id(1);
-        assert_eq!(id.as_str().len(), 20);
-        assert!(id.as_str().chars().all(|c| c.is_ascii_hexdigit()));
-        assert_eq!(id, conversation().reply_id(1));
-        assert_ne!(id, c.reply_id(2));
-        let other = ConversationId {
-            bot_id: BotId::new("demo2").unwrap(),
-            ..conversation()
-        };
-        assert_ne!(id, other.reply_id(1));
+        for born_at in [None, Some(EpochMs(1_763_604_905_000))] {
+            let id = c.reply_id(1, born_at);
+            assert_eq!(id.as_str().len(), 20);
+            assert!(id.as_str().chars().all(|c| c.is_ascii_hexdigit()));
+            assert_eq!(id, conversation().reply_id(1, born_at));
+            assert_ne!(id, c.reply_id(2, born_at));
+            let other = ConversationId {
+                bot_id: BotId::new("demo2").unwrap(),
+                ..conversation()
+            };
+            assert_ne!(id, other.reply_id(1, born_at));
+        }
+    }
+
+    #[test]
+    fn a_conversation_that_begins_again_has_other_reply_ids() {
+        let c = conversation();
+        let first = c.reply_id(1, Some(EpochMs(1)));
+        assert_ne!(first, c.reply_id(1, Some(EpochMs(2))));
+        assert_ne!(first, c.reply_id(1, None));
+    }
+
+    #[test]
+    fn the_reply_ids_of_conversations_of_before_stay_what_they_were() {
+        let id = conversation().reply_id(7, None);
+        let digest = hex(&Sha256::digest("demo|6281100020001|7"));
+        assert!(digest.starts_with(id.as_str()));
     }
 
     #[test]
     fn our_own_replies_are_known_by_their_id_whatever_its_case() {
         let c = conversation();
-        let shouted = MessageId::new(&c.reply_id(3).as_str().to_uppercase()).unwrap();
+        let shouted = MessageId::new(&c.reply_id(3, None).as_str().to_uppercase()).unwrap();
         assert!(c.is_own_reply(&shouted, 2), "the burst in flight");
         assert!(c.is_own_reply(&shouted, 9), "an older burst");
         assert!(!c.is_own_reply(&shouted, 1));
         assert!(!c.is_own_reply(&MessageId::new("3AB1C2D3E4F5061728AA").unwrap(), 9));
+    }
+
+    #[test]
+    fn our_own_reply_is_known_when_the_conversation_is_erased_and_in_no_other_one() {
+        let c = conversation();
+        let reply = c.reply_id(3, Some(EpochMs(1_763_604_905_000)));
+        let shouted = MessageId::new(&reply.as_str().to_uppercase()).unwrap();
+        assert!(c.is_own_reply(&reply, 0) && c.is_own_reply(&shouted, 0));
+        let other = ConversationId {
+            contact: Contact::new("6281100020002").unwrap(),
+            ..conversation()
+        };
+        assert!(!other.is_own_reply(&reply, 9));
+        for mid in [
+            "3EB0C431C26A1916E07A",
+            "3EB0",
+            &format!("{}0", reply.as_str()),
+        ] {
+            assert!(!c.is_own_reply(&MessageId::new(mid).unwrap(), 9), "{mid}");
+        }
     }
 
     #[test]

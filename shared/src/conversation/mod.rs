@@ -13,4 +13,5 @@ pub mod outcome;
 pub mod outgoing;
 pub mod question;
 pub mod rate;
+pub mod room;
 pub mod trigger;

@@ -5,8 +5,6 @@
 
 use std::collections::BTreeSet;
 
-use sha2::{Digest, Sha256};
-
 use super::backoff::delay_seconds;
 use super::decide::{BUSY_CAP_MS, Debounce, Done, Later, View};
 use super::ids::{ConversationId, EpochMs, MessageId, MessageKey, Owner, hex};
@@ -47,18 +45,18 @@ pub enum Origin<'a> {
 }
 
 impl ConversationId {
-    /// The id of a person's message: the first 20 hex digits of `sha256(bot|contact|person|origin)`. The gateway sees it
-    /// every time, whoever sends (I5); a reply's id has a number where this one has `person`.
+    /// The id of a person's message: 20 hex digits, made as those of a reply are, of bot, contact, `person`, origin and
+    /// when the conversation began: an erased contact that writes again is another one. The gateway sees it every time,
+    /// whoever sends (I5), and an echo of it is known by its last digits.
     #[must_use]
-    pub fn outgoing_id(&self, origin: Origin<'_>) -> Option<MessageId> {
+    pub fn outgoing_id(&self, origin: Origin<'_>, born_at: Option<EpochMs>) -> Option<MessageId> {
         let origin = match origin {
             Origin::Asked(key) => format!("asked|{key}"),
             Origin::Once(bytes) => format!("once|{}", hex(&bytes)),
             Origin::InsteadOf(turn) => format!("instead_of|{turn}"),
         };
-        let (bot, contact) = (self.bot_id.as_str(), self.contact.as_str());
-        let digest = hex(&Sha256::digest(format!("{bot}|{contact}|person|{origin}")));
-        MessageId::new(&digest.chars().take(20).collect::<String>()).ok()
+        let born_at = born_at.unwrap_or_default().0;
+        MessageId::new(&self.named(&format!("person|{born_at}|{origin}"))).ok()
     }
 }
 
@@ -115,6 +113,8 @@ mod tests {
     use crate::conversation::head::Head;
     use crate::conversation::ids::{BotId, Contact};
 
+    const BORN: Option<EpochMs> = Some(EpochMs(1_763_604_905_000));
+
     fn id(bot: &str) -> ConversationId {
         ConversationId {
             bot_id: BotId::new(bot).unwrap(),
@@ -133,17 +133,36 @@ mod tests {
         ];
         let ids: BTreeSet<String> = origins
             .iter()
-            .map(|origin| id("demo").outgoing_id(*origin).unwrap().as_str().to_owned())
+            .map(|origin| {
+                id("demo")
+                    .outgoing_id(*origin, BORN)
+                    .unwrap()
+                    .as_str()
+                    .to_owned()
+            })
             .collect();
         assert_eq!(ids.len(), origins.len());
         for known in &ids {
             assert_eq!(known.len(), 20);
             assert!(known.chars().all(|c| c.is_ascii_hexdigit()));
         }
-        assert!(!ids.contains(id("demo").reply_id(7).as_str()));
-        let asked = |bot: &str| id(bot).outgoing_id(Origin::Asked("7")).unwrap();
-        assert_eq!(asked("demo"), asked("demo"));
-        assert_ne!(asked("demo"), asked("demo2"));
+        assert!(!ids.contains(id("demo").reply_id(7, BORN).as_str()));
+        let asked = |bot: &str, born| id(bot).outgoing_id(Origin::Asked("7"), born).unwrap();
+        assert_eq!(asked("demo", BORN), asked("demo", BORN));
+        assert_ne!(asked("demo", BORN), asked("demo2", BORN));
+        assert_ne!(
+            asked("demo", BORN),
+            asked("demo", None),
+            "another life of it"
+        );
+    }
+
+    #[test]
+    fn an_echo_of_a_persons_message_is_known_by_its_id() {
+        let mid = id("demo").outgoing_id(Origin::Asked("7"), BORN).unwrap();
+        let shouted = MessageId::new(&mid.as_str().to_uppercase()).unwrap();
+        assert!(id("demo").is_own_reply(&shouted, 0));
+        assert!(!id("demo2").is_own_reply(&mid, 0));
     }
 
     fn key(name: &str) -> MessageKey {

@@ -35,16 +35,15 @@ pub enum Claimed {
     Lost(Option<Head>),
 }
 
-/// What a claim copies for the list of conversations: rewritten per burst, not per message.
-pub(super) const LIST_FROM_ROOM: &str = "l_name = if_not_exists(contact_name, :empty), l_text = last_text, \
-     l_kind = last_kind, l_author = last_author, l_unread = unread";
-
 impl Table {
     /// Claims the burst if the trigger's own message is pending, nobody works on the conversation, and the
     /// customer has paused, waited long enough or written enough (I4, I6). A pause by a person and the
     /// backoff of a failed burst hold it back.
     ///
-    /// Key: HEAD. Costs the WCU of HEAD's size, and 2 in the index by activity, whose key moves.
+    /// Key: HEAD. Costs the WCU of HEAD's size, and nothing in the index by activity, which shows nothing of a claim.
+    ///
+    /// The first fence of a conversation is the time in milliseconds: a contact that was erased and writes again must
+    /// not get the fence of a worker that is still at work on what was erased (I4).
     ///
     /// # Errors
     /// The table cannot be reached. The write may have happened all the same; the next try recognises
@@ -63,12 +62,11 @@ impl Table {
             .update_item()
             .table_name(&self.name)
             .set_key(Some(item_key(&keys::conversation(request.id), keys::HEAD)))
-            .update_expression(format!(
-                "SET fence = if_not_exists(fence, :zero) + :one, c_fence = if_not_exists(fence, :zero) + :one, \
+            .update_expression(
+                "SET fence = if_not_exists(fence, :now) + :one, c_fence = if_not_exists(fence, :now) + :one, \
                  c_owner = :owner, c_until = :until, c_mids = pend, c_since = pend_since, \
-                 tries = if_not_exists(tries, :zero) + :one, list_at = :now, {LIST_FROM_ROOM} \
-                 REMOVE pend, pend_since, retry_at"
-            ))
+                 tries = if_not_exists(tries, :zero) + :one REMOVE pend, pend_since, retry_at",
+            )
             .condition_expression(
                 "contains(pend, :key) AND attribute_not_exists(c_fence) \
                  AND (last_mid = :key OR pend_since <= :waited OR size(pend) >= :many) \
@@ -77,7 +75,6 @@ impl Table {
             )
             .expression_attribute_values(":zero", n(0))
             .expression_attribute_values(":one", n(1))
-            .expression_attribute_values(":empty", s(""))
             .expression_attribute_values(":owner", s(&request.owner.0))
             .expression_attribute_values(":until", n(request.until.0))
             .expression_attribute_values(":now", n(request.now.0))

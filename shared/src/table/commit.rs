@@ -5,6 +5,7 @@ use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, TransactWrite
 use super::item::{self, preview};
 use super::schema::item_key;
 use super::store::{put, token, update};
+use super::thread::summary;
 use super::usage::UsageCounts;
 use super::{Name, Table, TableError, Transacted, keys, n, s};
 use crate::conversation::head::{Claim, Draft, Head, PausedBy};
@@ -60,7 +61,8 @@ impl Table {
     /// once per reply (I8).
     ///
     /// Keys: HEAD, the reply message, the turn, the bot's usage of this hour. Costs 8 WCU for
-    /// small items, 2 in the index by activity and 1 in that of owed answers.
+    /// small items, 1 in the index of owed answers, and 2 in that by activity, whose key moves with the reply. A burst
+    /// that ends without one moves nothing there, and writes to it only what it changes: a pause, an opt-out, a failure.
     ///
     /// # Errors
     /// The table cannot be reached, or conflicts do not end: the lease runs out, and the next owner sends the
@@ -85,6 +87,7 @@ impl Table {
             let pk = keys::conversation(commit.id);
             let mut item = self.message_item(&pk, &key, &reply)?;
             item.insert("burst".to_owned(), n(commit.burst));
+            item.insert("turn".to_owned(), summary(&commit));
             writes.push(put(self.put_new(item).build().map_err(malformed)?));
         }
         let token = token(&[
@@ -118,14 +121,15 @@ impl Table {
         // What was withheld is not the last word of the conversation: the person's is.
         let is_last_word =
             !text.is_empty() && commit.draft.outcome.status != TurnStatus::LeftToPerson;
-        let (said, listed) = if is_last_word {
-            (
-                ", last_text = :text, last_kind = :kind, last_author = :author",
-                "l_text = :text, l_kind = :kind, l_author = :author, l_unread = unread, \
-                 l_name = if_not_exists(contact_name, :empty)",
-            )
+        let said = if is_last_word {
+            ", list_at = :now, last_text = :text, last_kind = :kind, last_author = :author"
         } else {
-            ("", super::claim::LIST_FROM_ROOM)
+            ""
+        };
+        let failed = if commit.draft.outcome.status.is_parked() {
+            ", failed_turn = :burst"
+        } else {
+            ""
         };
         let window = commit.window.map_or(
             "",
@@ -159,16 +163,17 @@ impl Table {
             .table_name(&self.name)
             .set_key(Some(item_key(&keys::conversation(commit.id), keys::HEAD)))
             .update_expression(format!(
-                "SET burst = :burst, active_at = :now, list_at = :now, {listed}{said}{window}{paused}{opted_out}{still_owed} \
+                "SET burst = :burst{said}{failed}{window}{paused}{opted_out}{still_owed} \
                  REMOVE c_fence, c_owner, c_until, c_since, c_mids, c_text, c_rid, c_outcome, c_sends, \
                  tries, spent, retry_at{opted_in}{wanted_model}{no_longer_owed}"
             ))
             .condition_expression(format!("c_fence = :fence AND {covered}{not_longer}"))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .expression_attribute_values(":burst", n(commit.burst))
-            .expression_attribute_values(":now", n(commit.now.0))
-            .expression_attribute_values(":empty", s(""))
             .expression_attribute_values(":fence", n(commit.claim.fence.0));
+        if is_last_word || !opted_out.is_empty() {
+            head = head.expression_attribute_values(":now", n(commit.now.0));
+        }
         if is_last_word {
             head = head
                 .expression_attribute_values(":text", s(preview(text)))

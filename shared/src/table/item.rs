@@ -18,6 +18,7 @@ use crate::conversation::trigger::ModelName;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct HeadItem {
+    born_at: Option<EpochMs>,
     pend: BTreeSet<MessageKey>,
     pend_since: Option<EpochMs>,
     last_mid: Option<MessageKey>,
@@ -75,6 +76,7 @@ pub(super) fn head(operation: &'static str, item: Item) -> Result<Head, TableErr
         }),
     };
     Ok(Head {
+        born_at: item.born_at,
         pend: item.pend,
         pend_since: item.pend_since,
         last_key: item.last_mid,

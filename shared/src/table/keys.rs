@@ -12,6 +12,8 @@ use crate::conversation::outcome::TurnStatus;
 pub const HEAD: &str = "HEAD";
 /// What the sort keys of messages begin with.
 pub const MESSAGE_PREFIX: &str = "M#";
+/// What the sort keys of turns begin with.
+pub const TURN_PREFIX: &str = "T#";
 /// The sort key of a bot's settings.
 pub const BOT_SETTINGS: &str = "CFG";
 /// What the sort keys of a bot's documents begin with.
@@ -78,7 +80,7 @@ pub fn untimed(mid: &MessageId) -> String {
 /// A turn.
 #[must_use]
 pub fn turn(burst: u64) -> String {
-    format!("T#{burst:010}")
+    format!("{TURN_PREFIX}{burst:010}")
 }
 
 /// In the index by activity: the turns of a bot that stand so. A status holds no `#`, so whatever a bot is called, two

@@ -115,7 +115,7 @@ impl Table {
     }
 }
 
-fn stored(operation: &'static str, item: Item) -> Result<StoredMessage, TableError> {
+pub(super) fn stored(operation: &'static str, item: Item) -> Result<StoredMessage, TableError> {
     let key = item
         .get("sk")
         .and_then(|sk| sk.as_s().ok())

@@ -9,8 +9,10 @@ mod breaker_pause;
 mod cache;
 mod claim;
 mod commit;
+mod conversations;
 mod credits;
 mod draft;
+mod erase;
 mod item;
 pub mod keys;
 mod messages;
@@ -19,6 +21,7 @@ mod outgoing_send;
 mod owed;
 mod owners;
 mod page;
+mod pause;
 mod rate;
 mod release;
 mod repend;
@@ -26,6 +29,7 @@ pub mod schema;
 mod store;
 mod store_own;
 mod take_over;
+mod thread;
 mod turn;
 mod turns;
 mod usage;
@@ -44,6 +48,7 @@ pub use breaker_pause::{Closed, Opened};
 pub use cache::{CACHED_FOR_MS, Cached};
 pub use claim::{ClaimRequest, Claimed};
 pub use commit::{Commit, Committed};
+pub use conversations::{Filter, Listing, Read};
 pub use credits::{CreditsRun, Hour, HourFinished, HourTaken};
 pub use draft::Drafted;
 pub use messages::StoredMessage;
@@ -51,10 +56,12 @@ pub use outgoing::{Outgoing, StoredOutgoing};
 pub use outgoing_send::Emptied;
 pub use owed::{Owed, OwedPage, OwedTo};
 pub use page::{Page, Place};
+pub use pause::{Paused, Resumed};
 pub use release::{Release, Released, Why};
 pub use repend::Repended;
 pub use store::Stored;
 pub use take_over::TakenOver;
+pub use thread::{Delivery, ThreadMessage, TurnSummary};
 pub use turn::Turn;
 pub use turns::ListedTurn;
 pub use usage::{UsageCounts, UsageHour};
@@ -208,11 +215,6 @@ impl Cancelled {
         self.reasons.get(index).and_then(CancellationReason::item)
     }
 
-    /// Whether any write's condition failed.
-    fn any_condition_failed(&self) -> bool {
-        (0..self.reasons.len()).any(|index| self.condition_failed(index))
-    }
-
     /// The error of a transaction that was cancelled for a reason it has no answer to.
     fn refused(&self, operation: &'static str) -> TableError {
         let codes: Vec<_> = self
@@ -324,6 +326,29 @@ impl Table {
             }
             tokio::time::sleep(conflict_pause(name.seed(), tries)).await;
         }
+    }
+}
+
+/// Runs a write to one item, again when a transaction conflicts with it, as [`Table::transact`] does. `name` only spreads
+/// the pauses of those who meet.
+async fn in_spite_of_conflicts<T, E, R, F>(
+    name: &str,
+    write: impl Fn() -> F,
+) -> Result<T, SdkError<E, R>>
+where
+    E: ProvideErrorMetadata,
+    F: Future<Output = Result<T, SdkError<E, R>>>,
+{
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let answer = write().await;
+        let conflicts =
+            matches!(&answer, Err(error) if error.code() == Some("TransactionConflictException"));
+        if !conflicts || tries >= CONFLICT_TRIES {
+            return answer;
+        }
+        tokio::time::sleep(conflict_pause(name, tries)).await;
     }
 }
 

@@ -76,7 +76,8 @@ impl Table {
             if !cancelled.condition_failed(HEAD) {
                 return Err(cancelled.refused(OPERATION));
             }
-            if cancelled.old_item(HEAD).is_none_or(|head| head.is_empty()) {
+            let old = cancelled.old_item(HEAD);
+            if !old.is_some_and(|head| head.contains_key("contact")) {
                 return Ok(StoredOutgoing::NoConversation);
             }
         }

@@ -82,7 +82,6 @@ impl Table {
         key: &MessageKey,
         owner: &Owner,
         delivery: Delivery,
-        now: EpochMs,
     ) -> Result<Released, TableError> {
         const OPERATION: &str = "commit_outgoing";
         let malformed = |e: aws_sdk_dynamodb::error::BuildError| {
@@ -91,7 +90,7 @@ impl Table {
         let pk = keys::conversation(id);
         let mut writes = vec![
             update(
-                self.out_of_the_box(id, key, owner, now)
+                self.out_of_the_box(id, key, owner)
                     .build()
                     .map_err(malformed)?,
             ),
@@ -132,15 +131,13 @@ impl Table {
         id: &ConversationId,
         key: &MessageKey,
         owner: &Owner,
-        now: EpochMs,
     ) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
         Update::builder()
             .table_name(&self.name)
             .set_key(Some(item_key(&keys::conversation(id), keys::HEAD)))
-            .update_expression("SET o_sends = :one, active_at = :now DELETE o_mids :keys")
+            .update_expression("SET o_sends = :one DELETE o_mids :keys")
             .condition_expression("o_owner = :owner")
             .expression_attribute_values(":one", n(1))
-            .expression_attribute_values(":now", n(now.0))
             .expression_attribute_values(":keys", key_set(&[key.clone()].into()))
             .expression_attribute_values(":owner", s(&owner.0))
     }

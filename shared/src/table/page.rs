@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::schema::item_key;
-use super::{Item, n, s};
+use super::{Item, keys, n, s};
+use crate::conversation::ids::BotId;
 
 /// Where a page ends and the next one begins. Never names the partition it is in: whoever goes on says that (I12).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +28,9 @@ pub struct Page<T> {
     pub next: Option<Place>,
 }
 
+/// The longest sort key of DynamoDB.
+const SORT_KEY_BYTES: usize = 1_024;
+
 impl Place {
     /// The place that DynamoDB says it stopped at, in the table or in the index by activity.
     pub(super) fn of(last: &Item) -> Option<Self> {
@@ -46,6 +50,31 @@ impl Place {
         })
     }
 
+    /// Whether it can be a place in the list of this bot's conversations. Whoever forges one gets no further than here.
+    #[must_use]
+    pub fn is_in_list_of(&self, bot_id: &BotId) -> bool {
+        let conversation = self.pk.as_deref().and_then(keys::parse_conversation);
+        self.sk == keys::HEAD
+            && self.at.is_some()
+            && conversation.is_some_and(|id| id.bot_id == *bot_id)
+    }
+
+    /// Whether it can be a place in a list of this bot's turns.
+    #[must_use]
+    pub fn is_in_turns_of(&self, bot_id: &BotId) -> bool {
+        let conversation = self.pk.as_deref().and_then(keys::parse_conversation);
+        self.sk.starts_with(keys::TURN_PREFIX)
+            && self.sk.len() <= SORT_KEY_BYTES
+            && self.at.is_some()
+            && conversation.is_some_and(|id| id.bot_id == *bot_id)
+    }
+
+    /// Whether it can be a place among the messages of a conversation.
+    #[must_use]
+    pub fn is_in_thread(&self) -> bool {
+        self.sk.starts_with(keys::MESSAGE_PREFIX) && self.sk.len() <= SORT_KEY_BYTES
+    }
+
     /// The key to go on from in a partition of the table.
     pub(super) fn in_table(&self, pk: &str) -> Item {
         item_key(pk, &self.sk)
@@ -63,6 +92,22 @@ impl Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_place_is_good_for_the_list_it_came_from() {
+        let mut last = item_key("C#a#1", "HEAD");
+        let bot = |id| BotId::new(id).unwrap();
+        assert!(!Place::of(&last).unwrap().is_in_list_of(&bot("a")));
+        last.insert("list_at".to_owned(), n(7));
+        let place = Place::of(&last).unwrap();
+        assert!(place.is_in_list_of(&bot("a")) && !place.is_in_list_of(&bot("b")));
+        assert!(!place.is_in_thread());
+        let of = |sk: &str| Place::of(&item_key("C#a#1", sk)).unwrap();
+        assert!(of("M#0000000000007#A").is_in_thread());
+        for sk in ["", "T#0000000001", &format!("M#{}", "0".repeat(2_000))] {
+            assert!(!of(sk).is_in_thread());
+        }
+    }
 
     #[test]
     fn a_place_goes_on_in_the_partition_that_is_asked_for_and_in_no_other() {

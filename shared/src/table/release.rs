@@ -29,8 +29,11 @@ pub enum Why<'a> {
     Failed(&'a [Attempt]),
     /// Something outside must happen first: the try is given back.
     Waiting,
-    /// The customer is held back, by a limit or by a person: the try is given back, and the wait is not ours.
+    /// The customer is held back by a limit: the try is given back, and the wait is not ours.
     Held,
+    /// A person has the conversation: the try is given back. `retry_at` is not kept: the pause itself holds the messages
+    /// back, and whoever ends or shortens it must not find another moment that still does (I1).
+    Paused,
 }
 
 /// What came of it.
@@ -62,28 +65,30 @@ impl Table {
         let malformed = |e: aws_sdk_dynamodb::error::BuildError| {
             TableError::malformed(OPERATION, e.to_string())
         };
-        let (given_back, held) = match release.why {
-            Why::Failed(_) => (0, ""),
-            Why::Waiting => (1, ""),
-            Why::Held => (1, ", held_until = :retry_at"),
+        let (given_back, not_before) = match release.why {
+            Why::Failed(_) => (0, ", retry_at = :retry_at"),
+            Why::Waiting => (1, ", retry_at = :retry_at"),
+            Why::Held => (1, ", retry_at = :retry_at, held_until = :retry_at"),
+            Why::Paused => (1, ""),
         };
         let spent = serde_json::to_string(&release.spent)
             .map_err(|_| TableError::malformed(OPERATION, "spent"))?;
-        let head = Update::builder()
+        let mut head = Update::builder()
             .table_name(&self.name)
             .set_key(Some(item_key(&keys::conversation(id), keys::HEAD)))
             .update_expression(format!(
-                "SET pend_since = :since, retry_at = :retry_at, spent = :spent, \
-                 tries = tries - :given_back{held} \
+                "SET pend_since = :since, spent = :spent, tries = tries - :given_back{not_before} \
                  ADD pend :keys REMOVE c_fence, c_owner, c_until, c_since, c_mids"
             ))
             .condition_expression("c_fence = :fence AND attribute_not_exists(c_text)")
             .expression_attribute_values(":since", n(claim.since.0))
-            .expression_attribute_values(":retry_at", n(release.retry_at.0))
             .expression_attribute_values(":spent", s(spent))
             .expression_attribute_values(":given_back", n(given_back))
             .expression_attribute_values(":keys", item::key_set(&claim.keys))
             .expression_attribute_values(":fence", n(claim.fence.0));
+        if !not_before.is_empty() {
+            head = head.expression_attribute_values(":retry_at", n(release.retry_at.0));
+        }
         let mut writes = vec![update(head.build().map_err(malformed)?)];
         if let Why::Failed(attempts) = release.why {
             let turn = self

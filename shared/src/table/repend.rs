@@ -27,7 +27,9 @@ impl Table {
     /// Puts the messages of a parked turn back, once, whatever is redriven how often (I13). With `model` the burst that
     /// they come into is answered with that model or not at all.
     ///
-    /// Keys: the turn, if it is parked; and HEAD. Costs 1 RCU and 4 WCU, and 2 in the index by activity.
+    /// Keys: the turn, if it is parked; and HEAD, which must be a conversation's: one that is being erased gets nothing
+    /// back. The list stops showing it as failed. Costs 1 RCU and 4 WCU, and 3 in the index by
+    /// activity.
     ///
     /// # Errors
     /// The table cannot be reached: the dead letter comes back.
@@ -57,9 +59,10 @@ impl Table {
             model,
             keys: turn.keys.iter().cloned().collect(),
         };
-        // HEAD may change between two looks; a third one is for another delivery to take.
-        for alone in [true, false] {
-            match self.put_back(id, &parked, alone, now).await? {
+        // HEAD may change between two looks; another round is for another delivery to take.
+        for (alone, listed) in [(true, true), (true, false), (false, true), (false, false)] {
+            let seen = Seen { alone, listed };
+            match self.put_back(id, &parked, seen, now).await? {
                 Transacted::Done => return Ok(Repended::Pending(newest)),
                 Transacted::Cancelled(cancelled) if cancelled.condition_failed(0) => {
                     // Another delivery of the same dead letter was faster.
@@ -76,14 +79,11 @@ impl Table {
         })
     }
 
-    /// `alone`: nothing else is pending, so the newest of the turn's messages becomes the last one and its
-    /// trigger may claim. Otherwise the last message stays what it is: its own trigger claims all of them
-    /// after its silence (I3, I6).
     async fn put_back(
         &self,
         id: &ConversationId,
         parked: &Parked<'_>,
-        alone: bool,
+        seen: Seen,
         now: EpochMs,
     ) -> Result<Transacted, TableError> {
         let malformed = |e: aws_sdk_dynamodb::error::BuildError| {
@@ -102,7 +102,7 @@ impl Table {
             .expression_attribute_values(":list", s(keys::turns(&id.bot_id, TurnStatus::Retried)))
             .expression_attribute_values(":now", n(now.0))
             .expression_attribute_values(":seen", s(parked.status.as_str()));
-        let (last, condition) = if alone {
+        let (last, nothing_else) = if seen.alone {
             ("last_mid = :newest, ", "attribute_not_exists(pend)")
         } else {
             ("", "attribute_exists(pend)")
@@ -110,21 +110,32 @@ impl Table {
         let wanted = parked
             .model
             .map_or("", |_| "r_model = :model, r_mid = :newest, ");
+        let (no_longer_failed, is_listed) = if seen.listed {
+            (" REMOVE failed_turn", "failed_turn = :burst")
+        } else {
+            (
+                "",
+                "(attribute_not_exists(failed_turn) OR failed_turn <> :burst)",
+            )
+        };
         let mut head = Update::builder()
             .table_name(&self.name)
             .set_key(Some(item_key(&pk, keys::HEAD)))
             .update_expression(format!(
                 "SET {last}{wanted}pend_since = if_not_exists(pend_since, :now), owed_pk = :owed, \
-                 owed_since = if_not_exists(owed_since, :now) ADD pend :keys"
+                 owed_since = if_not_exists(owed_since, :now) ADD pend :keys{no_longer_failed}"
             ))
-            .condition_expression(condition)
+            .condition_expression(format!(
+                "attribute_exists(contact) AND {nothing_else} AND {is_listed}"
+            ))
+            .expression_attribute_values(":burst", n(parked.burst))
             .expression_attribute_values(":now", n(now.0))
             .expression_attribute_values(":owed", s(keys::owed(id)))
             .expression_attribute_values(":keys", item::key_set(&parked.keys));
         if let Some(model) = parked.model {
             head = head.expression_attribute_values(":model", s(model.as_str()));
         }
-        if alone || parked.model.is_some() {
+        if seen.alone || parked.model.is_some() {
             head = head.expression_attribute_values(":newest", s(parked.newest.as_str()));
         }
         let writes = vec![
@@ -138,9 +149,20 @@ impl Table {
             &now.0.to_string(),
             last,
             parked.model.map_or("", ModelName::as_str),
+            no_longer_failed,
         ]);
         self.transact(OPERATION, Name::Once(&name), writes).await
     }
+}
+
+/// How HEAD may look, each with a write of its own.
+#[derive(Clone, Copy)]
+struct Seen {
+    /// Nothing else is pending, so the newest of the turn's messages becomes the last one and its trigger may claim.
+    /// Otherwise the last message stays what it is: its own trigger claims all of them after its silence (I3, I6).
+    alone: bool,
+    /// It is this turn that the list shows as failed.
+    listed: bool,
 }
 
 /// A parked turn whose messages go back.

@@ -105,15 +105,20 @@ pub async fn create(client: &Client, name: &str) -> Result<(), TableError> {
         .map_err(|e| TableError::from_sdk("create_table", &e))
 }
 
-/// What the list of conversations shows without reading anything else.
-const LIST_ATTRIBUTES: [&str; 7] = [
+/// What the list of conversations shows without reading anything else. A write that changes none of them costs nothing
+/// in the index.
+const LIST_ATTRIBUTES: [&str; 11] = [
     "contact",
-    "l_name",
-    "l_text",
-    "l_author",
-    "l_kind",
-    "l_unread",
+    "contact_name",
+    "last_text",
+    "last_kind",
+    "last_author",
+    "unread",
     "paused_until",
+    "paused_by",
+    "opted_out_at",
+    "failed_turn",
+    "search",
 ];
 
 fn listed() -> Projection {

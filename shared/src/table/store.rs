@@ -9,8 +9,9 @@ use super::schema::item_key;
 use super::{Item, Name, Table, TableError, Transacted, keys, n, s};
 use sha2::{Digest, Sha256};
 
-use crate::conversation::ids::{ConversationId, MessageId, MessageKey, hex};
+use crate::conversation::ids::{ConversationId, MessageKey, hex};
 use crate::conversation::message::Message;
+use crate::conversation::room;
 
 /// What became of a message that was to be stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,15 +22,24 @@ pub enum Stored {
     Duplicate,
 }
 
+/// What every stored message of a customer or a person changes in HEAD: the conversation moves to the top of the list.
+pub(super) const ROOM: &str = "bot_id = :bot, contact = :contact, born_at = if_not_exists(born_at, :now), \
+     list_pk = :list, list_at = :now, last_text = :text, last_kind = :kind, last_author = :author";
+
+/// Whoever stores a message while its contact is being erased must come again, or the message would go with the others.
+pub(super) const NOT_ERASING: &str =
+    "(attribute_not_exists(erasing_until) OR erasing_until <= :now)";
+
 impl Table {
     /// Stores a customer's message and makes it pending.
     ///
     /// Key: the message's own, if it does not exist yet; and HEAD. A message to which the platform gave no
     /// time (`timed` is false) is made unique by an item of its own, because its key holds the time at
-    /// which it reached us. Costs 4 WCU (6 without a time) for texts below 1 kB.
+    /// which it reached us. Costs 4 WCU (6 without a time) for texts below 1 kB, and 2 in the index by activity,
+    /// whose key moves with every message.
     ///
     /// # Errors
-    /// The table cannot be reached, or conflicts do not end: the sender must try again.
+    /// The table cannot be reached, conflicts do not end, or the contact is being erased: the sender must try again.
     pub async fn store(
         &self,
         id: &ConversationId,
@@ -44,12 +54,30 @@ impl Table {
             TableError::malformed(OPERATION, e.to_string())
         };
         let mut writes = self.message_writes(id, message, timed)?;
+        let head = writes.len();
         writes.push(update(
             self.make_pending(id, &pk, &key, message, name)
                 .build()
                 .map_err(malformed)?,
         ));
-        self.store_once(OPERATION, &message.mid, writes).await
+        // Twins of one webhook are two calls: only one of them finds the message new.
+        let call = Name::EachTime(message.mid.as_str());
+        match self.transact(OPERATION, call, writes).await? {
+            Transacted::Done => Ok(Stored::New),
+            Transacted::Cancelled(cancelled)
+                if (0..head).any(|write| cancelled.condition_failed(write)) =>
+            {
+                Ok(Stored::Duplicate)
+            }
+            Transacted::Cancelled(cancelled) if cancelled.condition_failed(head) => {
+                Err(TableError {
+                    operation: OPERATION,
+                    cause: super::Cause::Conflict,
+                    code: "Erasing".to_owned(),
+                })
+            }
+            Transacted::Cancelled(cancelled) => Err(cancelled.refused(OPERATION)),
+        }
     }
 
     /// The writes that make a message exist once.
@@ -87,26 +115,6 @@ impl Table {
         item
     }
 
-    /// Runs a transaction whose only conditions are that its message is new.
-    pub(super) async fn store_once(
-        &self,
-        operation: &'static str,
-        mid: &MessageId,
-        writes: Vec<TransactWriteItem>,
-    ) -> Result<Stored, TableError> {
-        // Twins of one webhook are two calls: only one of them finds the message new.
-        match self
-            .transact(operation, Name::EachTime(mid.as_str()), writes)
-            .await?
-        {
-            Transacted::Done => Ok(Stored::New),
-            Transacted::Cancelled(cancelled) if cancelled.any_condition_failed() => {
-                Ok(Stored::Duplicate)
-            }
-            Transacted::Cancelled(cancelled) => Err(cancelled.refused(operation)),
-        }
-    }
-
     /// A put that happens only if there is no such item.
     pub(super) fn put_new(&self, item: Item) -> aws_sdk_dynamodb::types::builders::PutBuilder {
         Put::builder()
@@ -142,24 +150,27 @@ impl Table {
         name: Option<&str>,
     ) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
         let set_name = if name.is_some() {
-            ", contact_name = :name"
+            ", contact_name = :name, search = :search"
         } else {
-            ""
+            ", search = if_not_exists(search, :search)"
         };
         Update::builder()
             .table_name(&self.name)
             .set_key(Some(item_key(pk, keys::HEAD)))
             .update_expression(format!(
-                "SET bot_id = :bot, contact = :contact, last_mid = :key, last_at = :now, active_at = :now, \
-                 pend_since = if_not_exists(pend_since, :now), owed_pk = :owed, \
-                 owed_since = if_not_exists(owed_since, :now), list_pk = :list, \
-                 list_at = if_not_exists(list_at, :now), last_text = :text, last_kind = :kind, \
-                 last_author = :author{set_name} ADD pend :keys, unread :one"
+                "SET {ROOM}, last_mid = :key, last_at = :now, pend_since = if_not_exists(pend_since, :now), \
+                 owed_pk = :owed, owed_since = if_not_exists(owed_since, :now){set_name} \
+                 ADD pend :keys, unread :one REMOVE erasing_until"
             ))
+            .condition_expression(NOT_ERASING)
             .set_expression_attribute_values(Some(
                 self.room_values(id, message)
                     .chain(name.map(|name| (":name".to_owned(), s(name))))
                     .chain([
+                        (
+                            ":search".to_owned(),
+                            s(room::searchable(&id.contact, name)),
+                        ),
                         (":key".to_owned(), s(key.as_str())),
                         (":keys".to_owned(), key_set(&[key.clone()].into())),
                         (":owed".to_owned(), s(keys::owed(id))),
@@ -169,7 +180,7 @@ impl Table {
             ))
     }
 
-    /// What every message, in or out, says about its conversation.
+    /// The values of [`ROOM`] and [`NOT_ERASING`].
     pub(super) fn room_values(
         &self,
         id: &ConversationId,

@@ -5,11 +5,12 @@ use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, Update};
 
 use super::item::key_set;
 use super::schema::item_key;
-use super::store::update;
+use super::store::{NOT_ERASING, ROOM, update};
 use super::{Name, Stored, Table, TableError, Transacted, keys, n, s};
 use crate::conversation::head::PausedBy;
 use crate::conversation::ids::{ConversationId, EpochMs, MessageId, MessageKey};
 use crate::conversation::message::{Author, Message};
+use crate::conversation::room;
 
 /// How far back an edit looks for its message. WhatsApp lets people edit for 15 minutes.
 const EDIT_REACH_MESSAGES: i32 = 100;
@@ -56,10 +57,11 @@ impl Table {
     /// paused for longer already. It is nobody's turn; whoever answers has read the chat, so nothing is unread afterwards.
     ///
     /// Keys: the message's own, if it does not exist yet; and HEAD. One transaction: who sees the message sees the
-    /// pause. Costs 4 WCU, and 2 in the index by activity; the same again when a longer pause is met.
+    /// pause. Costs 4 WCU, and 2 in the index by activity; the same again when a longer pause is met. A failed turn needs
+    /// nobody's attention any more: somebody has answered.
     ///
     /// # Errors
-    /// The table cannot be reached, or conflicts do not end: the sender must try again.
+    /// The table cannot be reached, conflicts do not end, or the contact is being erased: the sender must try again.
     pub async fn store_own(
         &self,
         id: &ConversationId,
@@ -105,26 +107,25 @@ impl Table {
         on: WrittenOn<'_>,
     ) -> Result<Update, TableError> {
         let (set, condition) = match pause {
-            Pause::None => ("", None),
+            Pause::None => ("", ""),
             Pause::Until(_) => (
                 ", paused_by = :by, paused_until = :until",
-                Some("attribute_not_exists(paused_until) OR paused_until <= :until"),
+                " AND (attribute_not_exists(paused_until) OR paused_until <= :until)",
             ),
-            Pause::LastsLonger(_) => (", paused_by = :by", Some("paused_until > :until")),
+            Pause::LastsLonger(_) => (", paused_by = :by", " AND paused_until > :until"),
         };
         let until = match pause {
             Pause::None => None,
             Pause::Until(until) | Pause::LastsLonger(until) => Some(until),
         };
         let (add, exists, key) = match on {
-            WrittenOn::Phone => ("", None, None),
-            WrittenOn::Inbox(key) => (" ADD o_mids :keys", Some("attribute_exists(pk)"), Some(key)),
+            WrittenOn::Phone => ("", "", None),
+            WrittenOn::Inbox(key) => (
+                " ADD o_mids :keys",
+                "attribute_exists(contact) AND ",
+                Some(key),
+            ),
         };
-        let conditions: Vec<String> = [exists, condition]
-            .into_iter()
-            .flatten()
-            .map(|condition| format!("({condition})"))
-            .collect();
         let key = key.map(|key| (":keys".to_owned(), key_set(&[key.clone()].into())));
         let values = until.into_iter().flat_map(|until| {
             [
@@ -136,15 +137,17 @@ impl Table {
             .table_name(&self.name)
             .set_key(Some(item_key(&keys::conversation(id), keys::HEAD)))
             .update_expression(format!(
-                "SET bot_id = :bot, contact = :contact, active_at = :now, list_pk = :list, \
-                 list_at = :now, last_text = :text, last_kind = :kind, last_author = :author, \
-                 l_text = :text, l_kind = :kind, l_author = :author, unread = :zero, l_unread = :zero{set}{add}"
+                "SET {ROOM}, search = if_not_exists(search, :search), unread = :zero{set} \
+                 REMOVE failed_turn, erasing_until{add}"
             ))
-            .set_condition_expression((!conditions.is_empty()).then(|| conditions.join(" AND ")))
+            .condition_expression(format!("{exists}{NOT_ERASING}{condition}"))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .set_expression_attribute_values(Some(
                 self.room_values(id, message)
-                    .chain([(":zero".to_owned(), n(0))])
+                    .chain([
+                        (":zero".to_owned(), n(0)),
+                        (":search".to_owned(), s(room::searchable(&id.contact, None))),
+                    ])
                     .chain(values)
                     .chain(key)
                     .collect(),

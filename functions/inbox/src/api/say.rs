@@ -8,6 +8,7 @@ use clivy::conversation::ids::{ConversationId, EpochMs, MessageId};
 use clivy::conversation::message::{Author, Content, Delivery, Message, MessageKind};
 use clivy::conversation::outgoing::{MAX_TEXT_CHARACTERS, Origin};
 use clivy::conversation::trigger::{Errand, Trigger};
+use clivy::random;
 use clivy::table::{Outgoing, StoredMessage, StoredOutgoing, keys};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -18,7 +19,6 @@ use crate::Inbox;
 use crate::auth::{Agent, OnBot};
 use crate::extract::{Json, Path};
 use crate::problem::Problem;
-use crate::random;
 use crate::time::Time;
 
 /// What a person says.
@@ -118,7 +118,10 @@ async fn say(
     let key = idempotency_key(&headers)?;
     let origin = match key {
         Some(key) => Origin::Asked(key),
-        None => Origin::Once(random::bytes()?),
+        None => Origin::Once(random::bytes().map_err(|error| {
+            tracing::error!(step = "trouble", %error, "a message could not be named");
+            Problem::unavailable()
+        })?),
     };
     let said = say_to(&inbox, &id, text, origin).await?;
     Ok((StatusCode::ACCEPTED, Json(SaidMessage::accepted(&said))))
@@ -171,13 +174,13 @@ pub async fn say_to(
     text: &str,
     origin: Origin<'_>,
 ) -> Result<StoredMessage, Problem> {
-    let mid = id.outgoing_id(origin).ok_or_else(Problem::unavailable)?;
+    let head = inbox.table.head(id).await?;
+    let head = head.ok_or_else(Problem::not_found)?;
+    let mid = id.outgoing_id(origin, head.born_at);
+    let mid = mid.ok_or_else(Problem::unavailable)?;
     let is_named = !matches!(origin, Origin::Once(_));
     if is_named && let Some(before) = inbox.table.outgoing(id, &mid).await? {
         return same(before, text, origin);
-    }
-    if inbox.table.head(id).await?.is_none() {
-        return Err(Problem::not_found());
     }
     let message = message(mid, text, inbox.clock.now());
     let stored = trigger_and_store(inbox, id, &message, origin);

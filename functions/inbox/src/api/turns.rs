@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use clivy::conversation::ids::ConversationId;
 use clivy::conversation::outcome::{Attempt, TurnStatus};
 use clivy::conversation::outgoing::Origin;
 use clivy::conversation::trigger::{Errand, ModelName, Trigger};
@@ -234,6 +233,12 @@ async fn list(
         .cursor
         .map(|cursor| cursor::read(&name, &cursor))
         .transpose()?;
+    if from
+        .as_ref()
+        .is_some_and(|from| !from.is_in_turns_of(&on.bot_id))
+    {
+        return Err(cursor::refused());
+    }
     let page = inbox
         .table
         .turns(&on.bot_id, status, limit, from.as_ref())
