@@ -12,8 +12,8 @@ use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use clivy::clock::Clock;
 use clivy::config::Reader;
 use clivy::conversation::bot::Bot;
-use clivy::conversation::ids::{ConversationId, EpochMs, MessageKey};
-use clivy::conversation::trigger::{Errand, Trigger};
+use clivy::conversation::ids::{ConversationId, EpochMs};
+use clivy::conversation::trigger::Trigger;
 use clivy::http::Http;
 use clivy::pseudonym::Pseudonyms;
 use clivy::queue::Queue;
@@ -288,30 +288,6 @@ impl World {
             }
         }
         Ok(recovered)
-    }
-
-    /// A person's message is sent on. False when it was sent.
-    async fn send_on(
-        &self,
-        id: &ConversationId,
-        key: &MessageKey,
-        workers: Workers,
-        now: EpochMs,
-    ) -> anyhow::Result<bool> {
-        let outbox = self.table.head(id).await?.map(|head| head.outbox);
-        let Some(outbox) = outbox.filter(|outbox| outbox.keys.contains(key)) else {
-            return Ok(false);
-        };
-        if let (Some(owner), Workers::Gone) = (&outbox.owner, workers) {
-            let over = now.plus_ms(-1);
-            self.table.hand_back_outgoing(id, owner, over, 0).await?;
-        }
-        let trigger = Trigger {
-            errand: Errand::Send,
-            ..Trigger::answer(id.clone(), key.clone(), now)
-        };
-        self.queue.send(&trigger, 0).await?;
-        Ok(true)
     }
 
     /// One conversation goes on where the last process left it. False when nothing is owed.
