@@ -32,7 +32,8 @@ async fn chat(settings: &[(&str, &str)]) -> TestWorld {
 async fn ask(world: &TestWorld, mid: &str, text: &str) {
     let now = world.world.clock.now();
     let body = written_at(bubble("demo", RINA, mid, 0, text), now);
-    assert_eq!(world.post(&body).await.0, 200);
+    let status = world.post(&body).await.0;
+    assert_eq!((status, world.faults.refused()), (200, Vec::new()));
 }
 
 /// A person says something under an idempotency key.
