@@ -24,6 +24,13 @@ impl TestWorld {
         self.world.table.head(&id).await.unwrap().unwrap()
     }
 
+    /// The id of a burst's reply.
+    pub async fn reply_id(&self, bot: &str, contact: &str, burst: u64) -> String {
+        let born_at = self.head(bot, contact).await.born_at;
+        let id = self.id(bot, contact).reply_id(burst, born_at);
+        id.as_str().to_owned()
+    }
+
     /// A conversation's messages, oldest first.
     pub async fn history(&self, bot: &str, contact: &str) -> Vec<Message> {
         let id = self.id(bot, contact);

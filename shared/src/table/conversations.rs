@@ -86,7 +86,7 @@ impl Table {
             Some(Filter::Failed) => wanted.push("attribute_exists(failed_turn)"),
         }
         if let Some(search) = listing.search {
-            wanted.push("contains(search, :needle)");
+            wanted.push("contains(search_text, :needle)");
             query = query.expression_attribute_values(":needle", s(room::needle(search)));
         }
         let limit = usize::from(listing.limit.max(1));

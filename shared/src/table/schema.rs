@@ -118,7 +118,7 @@ const LIST_ATTRIBUTES: [&str; 11] = [
     "paused_by",
     "opted_out_at",
     "failed_turn",
-    "search",
+    "search_text",
 ];
 
 fn listed() -> Projection {

@@ -150,9 +150,9 @@ impl Table {
         name: Option<&str>,
     ) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
         let set_name = if name.is_some() {
-            ", contact_name = :name, search = :search"
+            ", contact_name = :name, search_text = :search"
         } else {
-            ", search = if_not_exists(search, :search)"
+            ", search_text = if_not_exists(search_text, :search)"
         };
         Update::builder()
             .table_name(&self.name)

@@ -137,7 +137,7 @@ impl Table {
             .table_name(&self.name)
             .set_key(Some(item_key(&keys::conversation(id), keys::HEAD)))
             .update_expression(format!(
-                "SET {ROOM}, search = if_not_exists(search, :search), unread = :zero{set} \
+                "SET {ROOM}, search_text = if_not_exists(search_text, :search), unread = :zero{set} \
                  REMOVE failed_turn, erasing_until{add}"
             ))
             .condition_expression(format!("{exists}{NOT_ERASING}{condition}"))

@@ -36,8 +36,7 @@ async fn three_bubbles_are_asked_once_answered_once_and_kept_in_order() {
     assert_eq!(sends.len(), 1);
     assert_eq!(sends[0].phone, RINA);
     assert_eq!(sends[0].text, "Jawaban atas: Halo\nSaya mau\npesan produk");
-    let id = world.id("demo", RINA);
-    assert_eq!(sends[0].id, id.reply_id(1).as_str());
+    assert_eq!(sends[0].id, world.reply_id("demo", RINA, 1).await);
 
     let history = world.history("demo", RINA).await;
     let texts: Vec<_> = history

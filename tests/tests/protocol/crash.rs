@@ -116,7 +116,7 @@ async fn check(world: &TestWorld, scenario: Scenario, accepted: &[String]) {
     let id = world.id("demo", RINA);
     let ids: Vec<_> = delivered.iter().map(|send| send.id.clone()).collect();
     let expected: Vec<_> = (1..=head.bursts)
-        .map(|b| id.reply_id(b).as_str().to_owned())
+        .map(|b| id.reply_id(b, head.born_at).as_str().to_owned())
         .collect();
     assert_eq!(ids, expected);
     let replies = world.history("demo", RINA).await.len() - accepted.len();

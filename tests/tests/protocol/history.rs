@@ -68,17 +68,17 @@ async fn the_conversation_lists_its_name_last_message_activity_and_unread_count(
     };
     world.settle().await;
     let item = list().await;
-    assert_eq!(item["l_name"]["S"], format!("Pelanggan {RINA}"));
-    assert_eq!(item["l_text"]["S"], "Jawaban atas: Halo\nada kopi?");
-    assert_eq!(item["l_author"]["S"], "bot");
-    assert_eq!(item["l_unread"]["N"], "2");
+    assert_eq!(item["contact_name"]["S"], format!("Pelanggan {RINA}"));
+    assert_eq!(item["last_text"]["S"], "Jawaban atas: Halo\nada kopi?");
+    assert_eq!(item["last_author"]["S"], "bot");
+    assert_eq!(item["unread"]["N"], "2");
     let answered_at: i64 = item["list_at"]["N"].as_str().unwrap().parse().unwrap();
     let mut person = bubble("demo", RINA, "P", 60, "Siap");
     person["event"]["Info"]["IsFromMe"] = json!(true);
     world.post(&person).await;
     let item = list().await;
-    assert_eq!(item["l_author"]["S"], "person");
-    assert_eq!(item["l_unread"]["N"], "0", "whoever answers has read it");
+    assert_eq!(item["last_author"]["S"], "person");
+    assert_eq!(item["unread"]["N"], "0", "whoever answers has read it");
     assert!(
         item["list_at"]["N"]
             .as_str()

@@ -219,9 +219,8 @@ async fn a_pause_of_no_minutes_never_pauses() {
 #[tokio::test(start_paused = true)]
 async fn our_own_echo_never_pauses() {
     let world = TestWorld::new(&[bot("demo")]).await;
-    let id = world.id("demo", RINA);
-    let echo = |burst: u64| {
-        let mid = id.reply_id(burst).as_str().to_uppercase();
+    let echo = async |burst: u64| {
+        let mid = world.reply_id("demo", RINA, burst).await.to_uppercase();
         from_the_phone("demo", RINA, &mid, world.world.clock.now(), "Jawaban")
     };
     world.start();
@@ -232,7 +231,7 @@ async fn our_own_echo_never_pauses() {
     assert_eq!(world.outside.sends().len(), 1);
     assert_eq!(world.head("demo", RINA).await.bursts, 0);
     for _ in 0..5 {
-        assert_eq!(world.post(&echo(1)).await.1["reason"], "own_message");
+        assert_eq!(world.post(&echo(1).await).await.1["reason"], "own_message");
     }
     assert_eq!(pause(&world).await, None);
     world.settle().await;
@@ -252,7 +251,7 @@ async fn our_own_echo_never_pauses() {
         TurnStatus::Answered
     );
     for burst in [1, 2, 3] {
-        world.post(&echo(burst)).await;
+        world.post(&echo(burst).await).await;
     }
     let head = world.head("demo", RINA).await;
     assert_eq!((head.paused_until, head.paused_by), (None, None));
@@ -341,12 +340,12 @@ async fn a_draft_that_was_not_sent_yet_is_withheld() {
         let list = json!({"TableName": "clivy", "IndexName": "by_activity",
             "KeyConditionExpression": "list_pk = :pk", "ExpressionAttributeValues": {":pk": {"S": "B#demo"}}});
         let list = world.dynamodb("Query", list).await;
-        assert_eq!(list["Items"][0]["l_text"]["S"], "Ada kak (admin)");
+        assert_eq!(list["Items"][0]["last_text"]["S"], "Ada kak (admin)");
         // The next question is answered when the pause is over, by another reply.
         write(&world, "B", "jam buka?").await;
         world.settle().await;
         let last = world.outside.sends().pop().unwrap();
-        assert_eq!(last.id, world.id("demo", RINA).reply_id(2).as_str());
+        assert_eq!(last.id, world.reply_id("demo", RINA, 2).await);
         let asked = world.outside.asked().pop().unwrap()["messages"].to_string();
         assert!(!asked.contains("Jawaban atas: ada kopi?"), "{asked}");
         world.assert_quiet().await;
