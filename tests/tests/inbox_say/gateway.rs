@@ -22,6 +22,7 @@ async fn a_message_gets_through_when_the_gateway_is_up_again() {
         world.outside.gateway_does((0..times).map(|_| step));
         let api = world.api(Role::Agent).await;
         say(&api, "k1", "satu").await.expect(202);
+        tokio::time::sleep(Duration::from_millis(50)).await;
         say(&api, "k2", "dua").await.expect(202);
         world.settle().await;
         assert_eq!(said(&world)[1..], ["satu", "dua"], "{step:?}");
@@ -54,6 +55,7 @@ async fn a_message_that_the_gateway_never_takes_is_given_up_and_the_next_one_is_
         world.outside.gateway_does((0..most).map(|_| step));
         let api = world.api(Role::Agent).await;
         say(&api, "k1", "satu").await.expect(202);
+        tokio::time::sleep(Duration::from_millis(50)).await;
         say(&api, "k2", "dua").await.expect(202);
         world.settle().await;
         assert_eq!(said(&world)[1..], ["dua"], "{step:?}");
