@@ -13,6 +13,7 @@ pub mod invoke;
 pub mod mapping;
 pub mod model;
 pub mod phone;
+mod recover;
 pub mod run;
 pub mod schedule;
 pub mod sns;

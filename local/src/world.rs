@@ -17,7 +17,7 @@ use clivy::conversation::trigger::Trigger;
 use clivy::http::Http;
 use clivy::pseudonym::Pseudonyms;
 use clivy::queue::Queue;
-use clivy::table::{Table, keys, schema};
+use clivy::table::{OwedTo, Table, keys, schema};
 use credits::Credits;
 use dynoxide::Database;
 use inbox::Inbox;
@@ -275,7 +275,11 @@ impl World {
             loop {
                 let page = self.table.owed(shard, now.plus_ms(1), from).await?;
                 for owed in &page.owed {
-                    recovered += usize::from(self.go_on(&owed.id, workers, now).await?);
+                    let goes_on = match &owed.to {
+                        OwedTo::Customer => self.go_on(&owed.id, workers, now).await?,
+                        OwedTo::Person(key) => self.send_on(&owed.id, key, workers, now).await?,
+                    };
+                    recovered += usize::from(goes_on);
                 }
                 from = page.next;
                 if from.is_none() {
@@ -311,12 +315,7 @@ impl World {
         let Some(key) = head.last_key else {
             return Ok(false);
         };
-        let trigger = Trigger {
-            conversation: id.clone(),
-            key,
-            first_at: now,
-            retry_turn: None,
-        };
+        let trigger = Trigger::answer(id.clone(), key, now);
         self.queue.send(&trigger, delay_seconds).await?;
         Ok(true)
     }

@@ -5,13 +5,17 @@ use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use serde::{Deserialize, Serialize};
 
 use crate::conversation::ids::{BotId, ConversationId, EpochMs, MessageKey};
-use crate::conversation::trigger::Trigger;
+use crate::conversation::trigger::{Errand, ModelName, Trigger};
 use crate::error::Class;
 use crate::pseudonym::Pseudonyms;
 
-/// The version of the triggers written now. Readers accept this one and refuse newer ones, which then wait
-/// for a newer reader.
-const VERSION: u32 = 1;
+/// The newest version of triggers. Readers accept it and refuse newer ones, which then wait for a newer reader.
+const VERSION: u32 = 2;
+/// The version of a trigger that every reader understands.
+const EVERYBODYS: u32 = 1;
+/// The version of one that says what a reader of version 1 knows nothing of: it would take it for an ordinary trigger,
+/// find nothing pending, and delete it.
+const SAYS_MORE: u32 = 2;
 
 /// A trigger on the wire. The contact is sealed: a dead letter must not show a phone number (I11).
 #[derive(Debug, Serialize, Deserialize)]
@@ -23,6 +27,10 @@ struct Wire {
     first_ms: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     retry_turn: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    retry_model: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    outgoing: Option<bool>,
 }
 
 /// A queue operation failed. Keeps the service's error code, not the error: its debug form may show bodies.
@@ -153,8 +161,22 @@ impl Queue {
 
     fn write(&self, trigger: &Trigger) -> Result<String, BadTrigger> {
         let ConversationId { bot_id, contact } = &trigger.conversation;
+        let (v, retry_turn, retry_model, outgoing) = match &trigger.errand {
+            Errand::Answer => (EVERYBODYS, None, None, None),
+            Errand::Retry { turn, model: None } => (EVERYBODYS, Some(*turn), None, None),
+            Errand::Retry {
+                turn,
+                model: Some(model),
+            } => (
+                SAYS_MORE,
+                Some(*turn),
+                Some(model.as_str().to_owned()),
+                None,
+            ),
+            Errand::Send => (SAYS_MORE, None, None, Some(true)),
+        };
         let wire = Wire {
-            v: VERSION,
+            v,
             bot_id: bot_id.as_str().to_owned(),
             contact: self
                 .pseudonyms
@@ -162,7 +184,9 @@ impl Queue {
                 .map_err(|_| BadTrigger::Field("contact"))?,
             mid: trigger.key.as_str().to_owned(),
             first_ms: trigger.first_at.0,
-            retry_turn: trigger.retry_turn,
+            retry_turn,
+            retry_model,
+            outgoing,
         };
         serde_json::to_string(&wire).map_err(|_| BadTrigger::Shape)
     }
@@ -190,11 +214,22 @@ impl Queue {
             return Err(BadTrigger::Field("mid"));
         }
         Ok(Trigger {
+            errand: errand(&wire)?,
             conversation: ConversationId { bot_id, contact },
             key: MessageKey::new(wire.mid),
             first_at: EpochMs(wire.first_ms),
-            retry_turn: wire.retry_turn,
         })
+    }
+}
+
+fn errand(wire: &Wire) -> Result<Errand, BadTrigger> {
+    let model = wire.retry_model.as_deref().map(ModelName::new).transpose();
+    let model = model.map_err(|_| BadTrigger::Field("retry_model"))?;
+    match (wire.outgoing.unwrap_or_default(), wire.retry_turn, model) {
+        (false, Some(turn), model) => Ok(Errand::Retry { turn, model }),
+        (false, None, None) => Ok(Errand::Answer),
+        (true, None, None) => Ok(Errand::Send),
+        _ => Err(BadTrigger::Shape),
     }
 }
 
@@ -237,7 +272,17 @@ mod tests {
             },
             key: MessageKey::new("M#1763604904000#3EB0".to_owned()),
             first_at: EpochMs(1),
-            retry_turn: Some(3),
+            errand: Errand::Retry {
+                turn: 3,
+                model: None,
+            },
+        }
+    }
+
+    fn with(errand: Errand) -> Trigger {
+        Trigger {
+            errand,
+            ..trigger()
         }
     }
 
@@ -249,12 +294,44 @@ mod tests {
     }
 
     #[test]
+    fn what_an_old_reader_would_misread_has_a_version_that_it_refuses() {
+        let model = Some(ModelName::new("a/b").unwrap());
+        for (errand, version) in [
+            (Errand::Answer, 1),
+            (
+                Errand::Retry {
+                    turn: 3,
+                    model: None,
+                },
+                1,
+            ),
+            (Errand::Retry { turn: 3, model }, 2),
+            (Errand::Send, 2),
+        ] {
+            let body = queue().write(&with(errand.clone())).unwrap();
+            assert!(body.starts_with(&format!("{{\"v\":{version},")), "{body}");
+            assert_eq!(queue().read(&body).unwrap().errand, errand);
+        }
+    }
+
+    #[test]
+    fn a_trigger_has_one_errand() {
+        let body = queue().write(&with(Errand::Send)).unwrap();
+        for more in ["\"retry_turn\":1", "\"retry_model\":\"a/b\""] {
+            let both = body.replace("\"outgoing\":true", &format!("\"outgoing\":true,{more}"));
+            assert_eq!(queue().read(&both), Err(BadTrigger::Shape));
+        }
+        let blank = body.replace("\"outgoing\":true", "\"retry_turn\":1,\"retry_model\":\"\"");
+        assert_eq!(queue().read(&blank), Err(BadTrigger::Field("retry_model")));
+    }
+
+    #[test]
     fn what_is_no_trigger_is_refused_with_a_reason_that_quotes_nothing() {
         let newer = queue()
             .write(&trigger())
             .unwrap()
-            .replace("\"v\":1", "\"v\":2");
-        assert_eq!(queue().read(&newer), Err(BadTrigger::Version(2)));
+            .replace("\"v\":1", "\"v\":3");
+        assert_eq!(queue().read(&newer), Err(BadTrigger::Version(3)));
         for body in [
             "",
             "null",

@@ -248,8 +248,12 @@ impl TestWorld {
             .dynamodb("Scan", serde_json::json!({"TableName": "clivy"}))
             .await;
         for item in items["Items"].as_array().unwrap() {
+            assert_ne!(item["delivery"]["S"], "sending", "not sent: {item}");
             if item["sk"]["S"] == "HEAD" {
-                for attribute in ["pend", "c_fence", "c_text", "owed_pk", "tries", "spent"] {
+                for attribute in [
+                    "pend", "c_fence", "c_text", "owed_pk", "tries", "spent", "o_mids", "o_owner",
+                    "o_until", "o_sends", "r_model",
+                ] {
                     assert!(item.get(attribute).is_none(), "{attribute} is left: {item}");
                 }
             }

@@ -1,5 +1,7 @@
 //! The inbox's settings.
 
+use std::time::Duration;
+
 use clivy::config::{self, Reader, Stores};
 use clivy::conversation::bot::ModelEntry;
 use clivy::llm::LlmSettings;
@@ -19,6 +21,9 @@ pub struct Settings {
     pub log_level: String,
     /// `TAKEOVER_PAUSE_MINUTES` (30), in milliseconds: how long the bot is quiet after a person has written.
     pub takeover_pause_ms: i64,
+    /// `WEBHOOK_TIMEOUT_MS` (8000): how long a message may take from its trigger to the table. The worker waits that long
+    /// for the message of a trigger.
+    pub store_timeout: Duration,
     /// `DEBOUNCE_SECONDS` (3): silence after which a burst is answered, also when a pause ends.
     pub debounce_seconds: u32,
     /// `ADMIN_SECRET`: opens the route that makes the first API key of an owner; without it there is no such route.
@@ -41,6 +46,7 @@ impl Settings {
             retention_days: config::retention_days(reader),
             log_level: config::log_level(reader),
             takeover_pause_ms: config::takeover_pause_ms(reader),
+            store_timeout: Duration::from_millis(u64::from(config::webhook_timeout_ms(reader))),
             debounce_seconds: config::debounce_seconds(reader),
             admin_secret: config::admin_secret(reader),
             openrouter: config::openrouter(reader),

@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use clivy::clock::Clock;
 use clivy::conversation::head::Head;
-use clivy::conversation::ids::EpochMs;
-use clivy::conversation::trigger::Trigger;
+use clivy::conversation::ids::{EpochMs, MessageKey};
+use clivy::conversation::trigger::{Errand, Trigger};
 use clivy::pseudonym::{CannotOpen, Pseudonyms};
 use clivy::queue::{Queue, QueueError};
-use clivy::table::{Owed, Table, TableError, keys};
+use clivy::table::{Owed, OwedTo, Table, TableError, keys};
 use serde::Serialize;
 use settings::Settings;
 
@@ -163,6 +163,9 @@ impl Sweeper {
             return Ok(false);
         };
         let now = self.clock.now();
+        if let OwedTo::Person(key) = &owed.to {
+            return self.send_on(owed, &head, key, now).await;
+        }
         if has_no_outcome(&head, now, self.outcome_patience_ms) {
             swept.turns_without_outcome += 1;
             tracing::error!(
@@ -178,11 +181,26 @@ impl Sweeper {
         let Some(key) = head.last_key.clone().filter(|_| is_stuck(&head, now)) else {
             return Ok(false);
         };
+        let trigger = Trigger::answer(owed.id.clone(), key, now);
+        self.queue.send(&trigger, 0).await?;
+        Ok(true)
+    }
+
+    /// A person's message that has been on its way for too long gets a trigger if nobody sends it; true when it did.
+    async fn send_on(
+        &self,
+        owed: &Owed,
+        head: &Head,
+        key: &MessageKey,
+        now: EpochMs,
+    ) -> Result<bool, Trouble> {
+        let is_late = now.since_ms(owed.since) >= self.patience_ms;
+        if !is_late || !head.outbox.is_abandoned(key, now) {
+            return Ok(false);
+        }
         let trigger = Trigger {
-            conversation: owed.id.clone(),
-            key,
-            first_at: now,
-            retry_turn: None,
+            errand: Errand::Send,
+            ..Trigger::answer(owed.id.clone(), key.clone(), now)
         };
         self.queue.send(&trigger, 0).await?;
         Ok(true)

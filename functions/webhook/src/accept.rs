@@ -55,12 +55,8 @@ async fn customer(
     let timed = incoming.platform_at.is_some();
     let name = incoming.name.clone();
     let message = message(incoming, Author::Customer, received_at);
-    let trigger = Trigger {
-        conversation: id,
-        key: keys::message(message.platform_at, &message.mid),
-        first_at: webhook.clock.now(),
-        retry_turn: None,
-    };
+    let key = keys::message(message.platform_at, &message.mid);
+    let trigger = Trigger::answer(id, key, webhook.clock.now());
     if let Err(error) = webhook.queue.send(&trigger, webhook.debounce_seconds).await {
         tracing::error!(step = "not_stored", conversation, %error, "no trigger could be sent");
         return Answer::Unavailable;
@@ -183,5 +179,6 @@ fn message(incoming: Incoming, author: Author, received_at: EpochMs) -> Message 
         platform_at: incoming.platform_at.unwrap_or(received_at),
         received_at,
         delivered: true,
+        delivery: None,
     }
 }

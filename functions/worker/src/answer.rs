@@ -146,6 +146,9 @@ async fn ask_the_model(
 
 fn rungs(job: &Job<'_>, held: &Held, conversation: &Conversation) -> Vec<Rung> {
     let worker = job.worker;
+    if let Some(model) = held.wanted_model() {
+        return vec![Rung::wanted(model, &held.bot)];
+    }
     let second = worker.second.as_ref().map(|second| &second.model);
     ladder(
         &held.bot,

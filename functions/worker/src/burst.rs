@@ -94,8 +94,9 @@ fn split(all: Vec<StoredMessage>, keys: &BTreeSet<MessageKey>) -> Conversation {
     let mut history: Vec<Message> = others
         .into_iter()
         .map(|stored| stored.message)
-        // A reply that nobody has read must not look like an answer given.
-        .filter(|message| message.delivered)
+        // A reply that nobody has read must not look like an answer given. What a person has just said in the inbox is
+        // one, though it is still on its way.
+        .filter(Message::is_said)
         .filter(|message| {
             message.author != Author::Customer || Some(message.received_at) <= last_received
         })
@@ -128,6 +129,7 @@ mod tests {
                 platform_at: EpochMs(platform_ms),
                 received_at: EpochMs(received_ms),
                 delivered: true,
+                delivery: None,
             },
         }
     }

@@ -6,7 +6,7 @@ use clivy::channel::wuzapi::{Presence, SendError};
 use clivy::conversation::head::{Draft, Head};
 use clivy::conversation::ids::MessageKey;
 use clivy::conversation::outcome::TurnStatus;
-use clivy::conversation::trigger::Trigger;
+use clivy::conversation::trigger::{Errand, Trigger};
 use clivy::error::Class;
 use clivy::step;
 use clivy::table::{Commit, Committed, keys};
@@ -17,9 +17,8 @@ use crate::burst::gather;
 use crate::failure::{self, Trouble};
 use crate::record::{Held, Job};
 use crate::release;
+use crate::send::{self, Repeat, Sent};
 
-/// What must be left of the invocation after a send: the commit.
-const AFTER_SEND_MS: i64 = 3_000;
 /// Commits lost in a row to messages that keep coming in.
 const COMMIT_TRIES: u32 = 6;
 /// How long the end of "typing…" may take once the reply is out.
@@ -50,7 +49,7 @@ pub async fn deliver(
         return withhold(job, held, head, draft).await;
     }
     match send(job, held, draft).await {
-        Ok(Sent::Paused(head)) => withhold(job, held, &head, draft).await,
+        Ok(Sent::Withdrawn(head)) => withhold(job, held, &head, draft).await,
         Ok(Sent::Out) => {
             step!(info, "sent", held.log, {}, "sent the reply");
             let stop_typing = async {
@@ -68,14 +67,6 @@ pub async fn deliver(
     }
 }
 
-/// What came of sending.
-enum Sent {
-    /// The gateway took it.
-    Out,
-    /// A person has taken the conversation since the last call, whose outcome is unknown. HEAD as it is.
-    Paused(Head),
-}
-
 /// A person has taken the conversation since the draft was stored. An earlier call may have sent it: nobody sends it
 /// again, and nobody makes another text of this burst (I2, I5).
 async fn withhold(job: &Job<'_>, held: &Held, head: &Head, draft: &Draft) -> Result<End, Trouble> {
@@ -83,41 +74,24 @@ async fn withhold(job: &Job<'_>, held: &Held, head: &Head, draft: &Draft) -> Res
     commit(job, held, head, &draft.withheld()).await
 }
 
-/// K5. A lost answer is asked for again at once, with the same id: the gateway cannot send it twice. But not when a
-/// person has taken the conversation in the meantime, or nobody can say.
-async fn send(job: &Job<'_>, held: &Held, draft: &Draft) -> Result<Sent, SendError> {
-    let contact = &job.trigger.conversation.contact;
-    let mut repeated = false;
-    loop {
-        let left_ms = u64::try_from(job.left_ms() - AFTER_SEND_MS).unwrap_or_default();
-        let limit = job
-            .worker
-            .sender
-            .timeout
-            .min(Duration::from_millis(left_ms));
-        let send =
-            job.worker
-                .sender
-                .send_text(&held.bot.gateway, contact, &draft.reply_id, &draft.text);
-        let sent = match tokio::time::timeout(limit, send).await {
-            Ok(sent) => sent,
-            Err(_) => Err(SendError::Unknown { status: None }),
-        };
-        match sent {
-            Err(error @ SendError::Unknown { .. }) if !repeated => {
-                repeated = true;
-                let head = job.worker.table.head(&job.trigger.conversation).await;
-                let Ok(Some(head)) = head else {
-                    return Err(error);
-                };
-                if head.paused(job.worker.clock.now()).is_some() {
-                    return Ok(Sent::Paused(head));
-                }
-            }
-            Ok(()) => return Ok(Sent::Out),
-            Err(error) => return Err(error),
+/// K5. A call whose answer was lost is not repeated when a person has taken the conversation in the meantime, or when
+/// nobody can say.
+async fn send(job: &Job<'_>, held: &Held, draft: &Draft) -> Result<Sent<Head>, SendError> {
+    let may_repeat = || async {
+        match job.worker.table.head(&job.trigger.conversation).await {
+            Ok(Some(head)) if head.paused(job.worker.clock.now()).is_some() => Repeat::Never(head),
+            Ok(Some(_)) => Repeat::Yes,
+            Ok(None) | Err(_) => Repeat::NotNow,
         }
-    }
+    };
+    send::send(
+        job,
+        &held.bot.gateway,
+        &draft.reply_id,
+        &draft.text,
+        may_repeat,
+    )
+    .await
 }
 
 /// The gateway did not take the reply, or did not say so. The draft stays; the model is not asked again.
@@ -151,7 +125,10 @@ async fn commit(job: &Job<'_>, held: &Held, head: &Head, draft: &Draft) -> Resul
     if draft.outcome.status.is_parked() {
         // Before the commit: the dead letter may come twice, but never not at all (I1).
         let parked = Trigger {
-            retry_turn: Some(held.head.burst()),
+            errand: Errand::Retry {
+                turn: held.head.burst(),
+                model: None,
+            },
             ..job.trigger.clone()
         };
         job.worker.queue.park(&job.worker.dlq_url, &parked).await?;
@@ -164,7 +141,6 @@ async fn commit(job: &Job<'_>, held: &Held, head: &Head, draft: &Draft) -> Resul
         let (messages, rules) = (held.claim.keys.len(), &job.worker.rules);
         let brake_until = now.plus_ms(rules.loop_pause_ms);
         let is_braked = draft.outcome.status == TurnStatus::Braked;
-        let newest_ms = held.claim.keys.iter().filter_map(keys::platform_at).max();
         let committed = job
             .worker
             .table
@@ -174,13 +150,14 @@ async fn commit(job: &Job<'_>, held: &Held, head: &Head, draft: &Draft) -> Resul
                 tries: held.head.tries,
                 claim: &held.claim,
                 draft,
-                reply_at: newest_ms.map_or(now, |newest| now.max(newest.plus_ms(1))),
+                reply_at: keys::reply_at(&held.claim.keys, now),
                 now,
                 // I9: counted here, where a reply is counted once.
                 window: counts.then(|| held.head.window.after(rules.rate_limit, messages, now)),
                 // A person who writes right now may want a longer pause.
                 brake_until: (is_braked && paused_until <= Some(brake_until))
                     .then_some(brake_until),
+                used_wanted_model: head.wanted_model(&held.claim.keys).is_some(),
                 rearmed: rearmed.as_ref(),
             })
             .await?;
@@ -210,12 +187,7 @@ async fn cover(job: &Job<'_>, head: &Head) -> Result<Option<MessageKey>, Trouble
     };
     let now = job.worker.clock.now();
     let delay_seconds = job.worker.rules.debounce.rest_seconds(head.last_at, now);
-    let trigger = Trigger {
-        conversation: job.trigger.conversation.clone(),
-        key: newest.clone(),
-        first_at: now,
-        retry_turn: None,
-    };
+    let trigger = Trigger::answer(job.trigger.conversation.clone(), newest.clone(), now);
     job.send(&trigger, delay_seconds, "MoreCameIn").await?;
     Ok(Some(newest.clone()))
 }

@@ -33,7 +33,9 @@ impl Question {
     /// before belongs to one contact alone (I12).
     pub fn of(job: &Job<'_>, held: &Held, conversation: Conversation) -> Self {
         let free_ms = job.worker.rules.cache_history_free_ms;
-        if !held.bot.response_cache || !is_fresh(&conversation, free_ms) {
+        // Nor is it when a person wants to see what another model says.
+        let may_be_kept = held.bot.response_cache && held.wanted_model().is_none();
+        if !may_be_kept || !is_fresh(&conversation, free_ms) {
             return Self {
                 conversation,
                 key: None,

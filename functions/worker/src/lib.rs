@@ -2,7 +2,8 @@
 //!
 //! Path of a burst: [`batch`] (records side by side, each for itself) -> [`record`] (K1: claim, decide or
 //! take over) -> [`answer`] (limits, a kept answer, K4: draft) with [`ask`] and [`rung`] (K3: the models) ->
-//! [`deliver`] (K5: send, K6: commit). What a failure means is in [`failure`], how a claim is left in [`release`].
+//! [`deliver`] (K5: [`send`], K6: commit). What a failure means is in [`failure`], how a claim is left in [`release`].
+//! What persons write in the inbox is sent by [`outgoing`].
 
 mod answer;
 mod ask;
@@ -12,9 +13,11 @@ mod burst;
 mod deliver;
 mod failure;
 mod keep;
+mod outgoing;
 mod record;
 mod release;
 mod rung;
+mod send;
 pub mod settings;
 
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use clivy::conversation::bot::Bot;
 use clivy::conversation::decide::{Decision, View, decide};
 use clivy::conversation::head::{Claim, Head};
 use clivy::conversation::ids::{EpochMs, Owner};
-use clivy::conversation::trigger::Trigger;
+use clivy::conversation::trigger::{Errand, ModelName, Trigger};
 use clivy::step;
 use clivy::table::{ClaimRequest, Claimed, Repended, StoredMessage, TableError, TakenOver};
 use clivy::telemetry::TurnFields;
@@ -16,6 +16,7 @@ use crate::answer;
 use crate::batch::End;
 use crate::deliver;
 use crate::failure::Trouble;
+use crate::outgoing;
 
 /// The newest messages that a claim reads along with it: the history and, nearly always, the burst.
 const NEWEST_MESSAGES: i32 = 30;
@@ -56,27 +57,33 @@ pub struct Held {
     pub log: TurnFields,
 }
 
+impl Held {
+    /// The only model to ask, where a person has chosen one for this burst.
+    pub fn wanted_model(&self) -> Option<&ModelName> {
+        self.head.wanted_model(&self.claim.keys)
+    }
+}
+
 /// Runs one trigger to its end.
 pub async fn run(mut job: Job<'_>) -> End {
-    match work(&mut job).await {
+    let worked = match job.trigger.errand {
+        Errand::Send => outgoing::work(&job).await,
+        Errand::Answer | Errand::Retry { .. } => work(&mut job).await,
+    };
+    match worked {
         Ok(end) => end,
         Err(trouble) => trouble.end(&job),
     }
 }
 
 async fn work(job: &mut Job<'_>) -> Result<End, Trouble> {
-    if let Some(burst) = job.trigger.retry_turn
-        && !put_back(job, burst).await?
+    if let Errand::Retry { turn, model } = job.trigger.errand.clone()
+        && !put_back(job, turn, model.as_ref()).await?
     {
         return Ok(End::Done);
     }
     let id = &job.trigger.conversation;
-    let bot = job
-        .worker
-        .bots
-        .get(&id.bot_id)
-        .await?
-        .ok_or(Trouble::UnknownBot)?;
+    let bot = job.bot().await?;
     // One round trip for both: nearly always the claim succeeds.
     let (claimed, newest) = futures_util::join!(
         job.worker
@@ -109,12 +116,16 @@ async fn work(job: &mut Job<'_>) -> Result<End, Trouble> {
     }
 }
 
-/// A dead letter that is redriven: its turn's messages become pending again, and the record goes on as
+/// A parked turn is tried again, because its dead letter is redriven or a person wants it: its turn's messages become pending again, and the record goes on as
 /// their trigger. False when there is nothing to do.
-async fn put_back(job: &mut Job<'_>, burst: u64) -> Result<bool, Trouble> {
+async fn put_back(
+    job: &mut Job<'_>,
+    burst: u64,
+    model: Option<&ModelName>,
+) -> Result<bool, Trouble> {
     let id = &job.trigger.conversation;
     let now = job.worker.clock.now();
-    let repended = job.worker.table.repend(id, burst, now).await?;
+    let repended = job.worker.table.repend(id, burst, model, now).await?;
     let log = job.log_burst(burst);
     match repended {
         Repended::Pending(key) => {
@@ -124,13 +135,14 @@ async fn put_back(job: &mut Job<'_>, burst: u64) -> Result<bool, Trouble> {
             Ok(true)
         }
         Repended::NoSuchTurn | Repended::NotParked => {
-            step!(info, "nothing_pending", log, { outcome = ?repended, }, "the dead letter has nothing to retry");
+            step!(info, "nothing_pending", log, { outcome = ?repended, }, "there is nothing to retry");
             Ok(false)
         }
     }
 }
 
-fn request<'a>(job: &'a Job<'_>) -> ClaimRequest<'a> {
+/// A claim of ours, until a little after the invocation ends.
+pub fn request<'a>(job: &'a Job<'_>) -> ClaimRequest<'a> {
     ClaimRequest {
         id: &job.trigger.conversation,
         key: &job.trigger.key,
@@ -237,6 +249,13 @@ async fn look(
 }
 
 impl Job<'_> {
+    /// The conversation's bot.
+    pub async fn bot(&self) -> Result<Arc<Bot>, Trouble> {
+        let bot_id = &self.trigger.conversation.bot_id;
+        let bot = self.worker.bots.get(bot_id).await?;
+        bot.ok_or(Trouble::UnknownBot)
+    }
+
     /// The conversation's name in logs.
     pub fn conversation(&self) -> String {
         self.worker
@@ -265,11 +284,7 @@ impl Job<'_> {
 
     /// Sends the trigger again. The caller acks only after that has worked (I3).
     pub async fn rearm(&self, delay_seconds: u32, why: &str) -> Result<(), Trouble> {
-        let trigger = Trigger {
-            retry_turn: None,
-            ..self.trigger.clone()
-        };
-        self.send(&trigger, delay_seconds, why).await
+        self.send(&self.trigger.rearmed(), delay_seconds, why).await
     }
 
     /// Sends a trigger of this conversation, and says why.

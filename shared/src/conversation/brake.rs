@@ -179,6 +179,7 @@ mod tests {
             platform_at: EpochMs(at / 60_000 * 1_000),
             received_at: EpochMs(at),
             delivered: true,
+            delivery: None,
         }
     }
 

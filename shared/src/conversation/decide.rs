@@ -25,13 +25,21 @@ pub struct Debounce {
 const STORE_SLACK_MS: i64 = 5_000;
 
 /// The longest a trigger waits for somebody else's claim.
-const BUSY_CAP_MS: i64 = 30_000;
+pub(super) const BUSY_CAP_MS: i64 = 30_000;
 
 impl Debounce {
     /// How long after its first trigger a message may still become stored, in milliseconds.
     #[must_use]
     pub fn store_limit_ms(&self) -> i64 {
         self.webhook_timeout_ms.saturating_add(STORE_SLACK_MS)
+    }
+
+    /// How long a trigger waits whose message is not stored, in milliseconds; none when it will never be.
+    #[must_use]
+    pub(super) fn wait_for_the_write(&self, first_at: EpochMs, now: EpochMs) -> Option<i64> {
+        let left_ms = self.store_limit_ms().saturating_sub(now.since_ms(first_at));
+        let pause_ms = i64::from(self.seconds.max(1)) * 1000;
+        (left_ms >= 0).then(|| left_ms.min(pause_ms).max(1000))
     }
 
     /// The delay of a trigger that covers a pending message: what is left of its silence (I6).
@@ -147,14 +155,10 @@ pub fn decide(view: &View<'_>, debounce: &Debounce) -> Decision {
 }
 
 fn before_it_is_stored(view: &View<'_>, debounce: &Debounce) -> Decision {
-    let left_ms = debounce
-        .store_limit_ms()
-        .saturating_sub(view.now.since_ms(view.first_at));
-    if left_ms < 0 {
-        return Decision::Ack(Done::NeverStored);
+    match debounce.wait_for_the_write(view.first_at, view.now) {
+        None => Decision::Ack(Done::NeverStored),
+        Some(ms) => rearm(ms, Later::NotYetStored),
     }
-    let pause_ms = i64::from(debounce.seconds.max(1)) * 1000;
-    rearm(left_ms.min(pause_ms).max(1000), Later::NotYetStored)
 }
 
 fn unclaimed(head: &Head, view: &View<'_>, debounce: &Debounce) -> Decision {

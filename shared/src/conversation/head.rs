@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{EpochMs, Fence, MessageId, MessageKey, Owner};
 use super::outcome::{Outcome, Spent, TurnStatus};
+use super::outgoing::Outbox;
 use super::rate::Window;
+use super::trigger::ModelName;
 
 /// The protocol's part of a conversation's HEAD.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -42,6 +44,19 @@ pub struct Head {
     pub spent: Spent,
     /// Who works on it, if anybody.
     pub claim: Option<Claim>,
+    /// Persons' messages that are being sent.
+    pub outbox: Outbox,
+    /// The model that a person wants a retried turn to be answered with.
+    pub retry_with: Option<RetryWith>,
+}
+
+/// The model of a turn that a person has retried.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RetryWith {
+    /// The only model to ask.
+    pub model: ModelName,
+    /// The newest message of that turn: the wish is for the burst that holds it, and for no other.
+    pub key: MessageKey,
 }
 
 /// What a conversation is waiting for, as people see it.
@@ -197,6 +212,13 @@ impl Head {
                 .map(|until| until.min(now))
                 .fold(oldest, EpochMs::max)
         })
+    }
+
+    /// The only model that a burst of these messages is to be answered with; none for the bot's ladder.
+    #[must_use]
+    pub fn wanted_model(&self, burst: &BTreeSet<MessageKey>) -> Option<&ModelName> {
+        let wanted = self.retry_with.as_ref()?;
+        burst.contains(&wanted.key).then_some(&wanted.model)
     }
 
     /// Whether HEAD itself shows that a message is stored. `false` says nothing: the message may have

@@ -197,15 +197,19 @@ impl ConversationId {
     pub fn reply_id(&self, burst: u64, born_at: Option<EpochMs>) -> MessageId {
         MessageId(match born_at {
             None => self.digits(&burst.to_string(), 20),
-            Some(EpochMs(born_at)) => {
-                let name = self.digits(&format!("{burst}|{born_at}"), NAME_DIGITS);
-                let check = self.check_digits(&name);
-                name + &check
-            }
+            Some(EpochMs(born_at)) => self.named(&format!("{burst}|{born_at}")),
         })
     }
 
-    /// Whether a message that came from the business's own number is one of our replies coming back. `bursts` is the
+    /// The id of something that we send: its name, and the digits that say that it is one of this conversation's.
+    pub(super) fn named(&self, what: &str) -> String {
+        let name = self.digits(what, NAME_DIGITS);
+        let check = self.check_digits(&name);
+        name + &check
+    }
+
+    /// Whether a message that came from the business's own number is one of our replies coming back, or what a
+    /// person has written in the inbox. `bursts` is the
     /// number of bursts committed so far; the one in flight counts too. A person's message is mistaken for one once in
     /// 16^8 times.
     #[must_use]

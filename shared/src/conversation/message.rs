@@ -81,6 +81,24 @@ pub struct Message {
     /// False for a reply that the gateway would not take: the customer has not read it, as far as we know.
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
     pub delivered: bool,
+    /// How far a message has come that a person wrote in the inbox; none for all others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<Delivery>,
+}
+
+/// How far a message has come that a person wrote in the inbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// It is stored, and will be sent.
+    Sending,
+    /// The gateway took it.
+    Sent,
+    /// The gateway would not take it. It is not tried again.
+    Undelivered,
+    /// Something that only a newer version knows.
+    #[serde(other)]
+    Unknown,
 }
 
 fn yes() -> bool {
@@ -93,6 +111,25 @@ impl Message {
     #[must_use]
     pub fn order(&self) -> (EpochMs, EpochMs, &MessageId) {
         (self.platform_at, self.received_at, &self.mid)
+    }
+
+    /// Whether it counts as said: the customer has read it as far as we know, or will in a moment.
+    #[must_use]
+    pub fn is_said(&self) -> bool {
+        self.delivered || self.delivery == Some(Delivery::Sending)
+    }
+}
+
+impl Delivery {
+    /// The word the table and the API use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sending => "sending",
+            Self::Sent => "sent",
+            Self::Undelivered => "undelivered",
+            Self::Unknown => "unknown",
+        }
     }
 }
 

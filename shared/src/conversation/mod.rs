@@ -10,6 +10,7 @@ pub mod message;
 mod models;
 pub mod opt;
 pub mod outcome;
+pub mod outgoing;
 pub mod question;
 pub mod rate;
 pub mod room;

@@ -122,6 +122,7 @@ mod tests {
             platform_at: EpochMs(1),
             received_at: EpochMs(1),
             delivered: true,
+            delivery: None,
         };
         texts.iter().map(message).collect()
     }

@@ -2,6 +2,7 @@
 
 use super::simple::is_simple;
 use crate::conversation::bot::{Bot, ModelEntry};
+use crate::conversation::trigger::ModelName;
 
 /// Who serves a model. Each has a breaker of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,6 +40,17 @@ impl Rung {
     #[must_use]
     pub fn is_free(&self) -> bool {
         self.provider == Provider::OpenRouter && self.model.ends_with(":free")
+    }
+
+    /// The one that a person has chosen for a turn. Where the bot names it too, what it takes is known.
+    #[must_use]
+    pub fn wanted(model: &ModelName, bot: &Bot) -> Self {
+        let own = bot.models.iter().find(|own| own.name == model.as_str());
+        Self {
+            provider: Provider::OpenRouter,
+            model: model.as_str().to_owned(),
+            context_tokens: own.and_then(|own| own.context_tokens),
+        }
     }
 
     fn of(provider: Provider, entry: &ModelEntry) -> Self {

@@ -52,6 +52,7 @@ pub(super) fn message(author: Author, at: i64, text: &str) -> Message {
         platform_at: EpochMs(at),
         received_at: EpochMs(at),
         delivered: true,
+        delivery: None,
     }
 }
 

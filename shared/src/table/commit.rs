@@ -37,6 +37,8 @@ pub struct Commit<'a> {
     /// Until when the loop brake pauses the conversation from now on, if it does. A pause that lasts longer stays; then
     /// the commit fails as uncovered.
     pub brake_until: Option<EpochMs>,
+    /// Whether the burst is the one for which a person has chosen a model: it is chosen for no other.
+    pub used_wanted_model: bool,
     /// The newest pending message for which a trigger was sent just before, if any was (I3).
     pub rearmed: Option<&'a MessageKey>,
 }
@@ -144,6 +146,11 @@ impl Table {
             Some(Opt::In) => ("", ", opted_out_at"),
             None => ("", ""),
         };
+        let wanted_model = if commit.used_wanted_model {
+            ", r_model, r_mid"
+        } else {
+            ""
+        };
         let (covered, still_owed, no_longer_owed) = match commit.rearmed {
             None => ("attribute_not_exists(pend)", "", ", owed_pk, owed_since"),
             Some(_) => (
@@ -158,7 +165,7 @@ impl Table {
             .update_expression(format!(
                 "SET burst = :burst{said}{failed}{window}{paused}{opted_out}{still_owed} \
                  REMOVE c_fence, c_owner, c_until, c_since, c_mids, c_text, c_rid, c_outcome, c_sends, \
-                 tries, spent, retry_at{opted_in}{no_longer_owed}"
+                 tries, spent, retry_at{opted_in}{wanted_model}{no_longer_owed}"
             ))
             .condition_expression(format!("c_fence = :fence AND {covered}{not_longer}"))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
@@ -215,5 +222,6 @@ fn reply(commit: &Commit<'_>) -> Message {
         platform_at: commit.reply_at,
         received_at: commit.now,
         delivered: commit.draft.is_said(),
+        delivery: None,
     }
 }

@@ -6,10 +6,12 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Deserialize;
 
 use super::{Item, TableError};
-use crate::conversation::head::{Claim, Draft, Head, PausedBy};
+use crate::conversation::head::{Claim, Draft, Head, PausedBy, RetryWith};
 use crate::conversation::ids::{EpochMs, Fence, MessageId, MessageKey, Owner};
 use crate::conversation::outcome::{Outcome, Spent};
+use crate::conversation::outgoing::Outbox;
 use crate::conversation::rate::Window;
+use crate::conversation::trigger::ModelName;
 
 /// HEAD as it lies in the table: flat, so that one UpdateItem moves it. Unknown attributes are left
 /// alone, so that a newer version may add some.
@@ -40,6 +42,12 @@ struct HeadItem {
     c_rid: Option<MessageId>,
     c_outcome: Option<String>,
     c_sends: u32,
+    o_mids: BTreeSet<MessageKey>,
+    o_owner: Option<String>,
+    o_until: Option<EpochMs>,
+    o_sends: u32,
+    r_model: Option<String>,
+    r_mid: Option<MessageKey>,
 }
 
 /// Reads a HEAD.
@@ -89,6 +97,19 @@ pub(super) fn head(operation: &'static str, item: Item) -> Result<Head, TableErr
             Some(json) => serde_json::from_str(&json).map_err(|_| malformed("spent"))?,
         },
         claim,
+        outbox: Outbox {
+            keys: item.o_mids,
+            owner: item.o_owner.map(Owner),
+            until: item.o_until,
+            sends: item.o_sends,
+        },
+        retry_with: match (item.r_model, item.r_mid) {
+            (Some(model), Some(key)) => Some(RetryWith {
+                model: ModelName::new(&model).map_err(|_| malformed("r_model"))?,
+                key,
+            }),
+            _ => None,
+        },
     })
 }
 

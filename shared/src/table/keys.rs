@@ -6,11 +6,14 @@ use crate::access::{KeyHash, OwnerId};
 use crate::conversation::ids::{
     BotId, Contact, ConversationId, EpochMs, MessageId, MessageKey, hex,
 };
+use crate::conversation::outcome::TurnStatus;
 
 /// The sort key of a conversation's HEAD.
 pub const HEAD: &str = "HEAD";
 /// What the sort keys of messages begin with.
 pub const MESSAGE_PREFIX: &str = "M#";
+/// What the sort keys of turns begin with.
+pub const TURN_PREFIX: &str = "T#";
 /// The sort key of a bot's settings.
 pub const BOT_SETTINGS: &str = "CFG";
 /// What the sort keys of a bot's documents begin with.
@@ -77,7 +80,23 @@ pub fn untimed(mid: &MessageId) -> String {
 /// A turn.
 #[must_use]
 pub fn turn(burst: u64) -> String {
-    format!("T#{burst:010}")
+    format!("{TURN_PREFIX}{burst:010}")
+}
+
+/// In the index by activity: the turns of a bot that stand so. A status holds no `#`, so whatever a bot is called, two
+/// bots never share a list (I12).
+#[must_use]
+pub fn turns(bot_id: &BotId, status: TurnStatus) -> String {
+    format!("T#{}#{}", bot_id.as_str(), status.as_str())
+}
+
+/// The time of a burst's reply in the history: not before the newest of its messages, so that the history reads right.
+pub fn reply_at<'a>(
+    burst: impl IntoIterator<Item = &'a MessageKey>,
+    committed_at: EpochMs,
+) -> EpochMs {
+    let newest = burst.into_iter().filter_map(platform_at).max();
+    newest.map_or(committed_at, |newest| committed_at.max(newest.plus_ms(1)))
 }
 
 /// A bot's settings and documents; in the index by activity, its conversations.
@@ -216,6 +235,7 @@ mod tests {
         assert_eq!(message(at, &mid).as_str(), "M#1763604904000#3EB0");
         assert_eq!(platform_at(&message(at, &mid)), Some(at));
         assert_eq!(turn(7), "T#0000000007");
+        assert_eq!(turns(&id.bot_id, TurnStatus::Failed), "T#demo#failed");
         assert_eq!(
             usage(&id.bot_id, at),
             ("U#demo#202511".to_owned(), "D#20#H#02".to_owned())
@@ -237,6 +257,19 @@ mod tests {
             assert_eq!(parse_conversation(&conversation(&id)), Some(id));
         }
         assert_eq!(parse_conversation("B#demo"), None);
+    }
+
+    #[test]
+    fn a_reply_comes_after_the_newest_message_of_its_burst() {
+        let mid = MessageId::new("x").unwrap();
+        let keys = [message(EpochMs(5_000), &mid), message(EpochMs(9_000), &mid)];
+        assert_eq!(reply_at(&keys, EpochMs(20_000)), EpochMs(20_000));
+        assert_eq!(
+            reply_at(&keys, EpochMs(8_000)),
+            EpochMs(9_001),
+            "their clock is ahead"
+        );
+        assert_eq!(reply_at(&[], EpochMs(8_000)), EpochMs(8_000));
     }
 
     #[test]

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_dynamodb::types::KeysAndAttributes;
-
 use super::schema::item_key;
 use super::{Item, Table, TableError, item, keys, s};
 use crate::conversation::head::Head;
@@ -18,11 +16,6 @@ pub struct StoredMessage {
     /// The message.
     pub message: Message,
 }
-
-/// Items of one BatchGetItem.
-const BATCH: usize = 100;
-/// Tries at keys that DynamoDB left unprocessed.
-const BATCH_TRIES: u32 = 5;
 
 impl Table {
     /// The newest messages of a conversation, newest first. One consistent Query of this contact's
@@ -68,50 +61,15 @@ impl Table {
     ) -> Result<Vec<StoredMessage>, TableError> {
         const OPERATION: &str = "messages";
         let pk = keys::conversation(id);
-        let mut found = Vec::new();
-        let mut left: Vec<Item> = wanted
+        let wanted = wanted
             .iter()
             .map(|key| item_key(&pk, key.as_str()))
             .collect();
-        let mut tries = 0;
-        while !left.is_empty() {
-            let rest = left.split_off(left.len().min(BATCH));
-            let request = KeysAndAttributes::builder()
-                .set_keys(Some(left))
-                .consistent_read(true)
-                .build()
-                .map_err(|e| TableError::malformed(OPERATION, e.to_string()))?;
-            let output = self
-                .client
-                .batch_get_item()
-                .request_items(&self.name, request)
-                .send()
-                .await
-                .map_err(|e| TableError::from_sdk(OPERATION, &e))?;
-            for item in output.responses.unwrap_or_default().into_values().flatten() {
-                found.push(stored(OPERATION, item)?);
-            }
-            left = rest;
-            let unprocessed: Vec<Item> = output
-                .unprocessed_keys
-                .unwrap_or_default()
-                .into_values()
-                .flat_map(|keys| keys.keys)
-                .collect();
-            if !unprocessed.is_empty() {
-                tries += 1;
-                if tries >= BATCH_TRIES {
-                    return Err(TableError {
-                        operation: OPERATION,
-                        cause: super::Cause::Unavailable,
-                        code: "UnprocessedKeys".to_owned(),
-                    });
-                }
-                tokio::time::sleep(super::conflict_pause(&pk, tries)).await;
-                left.extend(unprocessed);
-            }
-        }
-        Ok(found)
+        let items = self.batch(OPERATION, wanted).await?;
+        items
+            .into_iter()
+            .map(|item| stored(OPERATION, item))
+            .collect()
     }
 
     /// Whether a message is stored. Costs 1 RCU.

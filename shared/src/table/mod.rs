@@ -2,6 +2,7 @@
 //! what it costs and what each failure means.
 
 mod api_keys;
+mod batch;
 mod bot;
 mod breaker;
 mod breaker_pause;
@@ -15,6 +16,8 @@ mod erase;
 mod item;
 pub mod keys;
 mod messages;
+mod outgoing;
+mod outgoing_send;
 mod owed;
 mod owners;
 mod page;
@@ -28,6 +31,7 @@ mod store_own;
 mod take_over;
 mod thread;
 mod turn;
+mod turns;
 mod usage;
 
 use std::collections::HashMap;
@@ -48,7 +52,9 @@ pub use conversations::{Filter, Listing, Read};
 pub use credits::{CreditsRun, Hour, HourFinished, HourTaken};
 pub use draft::Drafted;
 pub use messages::StoredMessage;
-pub use owed::{Owed, OwedPage};
+pub use outgoing::{Outgoing, StoredOutgoing};
+pub use outgoing_send::Emptied;
+pub use owed::{Owed, OwedPage, OwedTo};
 pub use page::{Page, Place};
 pub use pause::{Paused, Resumed};
 pub use release::{Release, Released, Why};
@@ -57,6 +63,7 @@ pub use store::Stored;
 pub use take_over::TakenOver;
 pub use thread::{Delivery, ThreadMessage, TurnSummary};
 pub use turn::Turn;
+pub use turns::ListedTurn;
 pub use usage::{UsageCounts, UsageHour};
 
 use crate::error::Class;

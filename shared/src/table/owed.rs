@@ -1,16 +1,28 @@
-//! The sweeper's query: conversations that have been owed an answer for too long.
+//! The sweeper's query: conversations that have been owed an answer for too long, and persons' messages that have been
+//! on their way for too long.
 
 use super::schema::OWED;
 use super::{Item, Table, TableError, keys, n, s};
-use crate::conversation::ids::{ConversationId, EpochMs};
+use crate::conversation::ids::{ConversationId, EpochMs, MessageKey};
 
-/// A conversation that is owed an answer.
+/// A conversation that is owed something.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Owed {
     /// Which.
     pub id: ConversationId,
     /// Since when.
     pub since: EpochMs,
+    /// What.
+    pub to: OwedTo,
+}
+
+/// Who is owed what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OwedTo {
+    /// The customer, an answer.
+    Customer,
+    /// A person of the business, that this message of theirs is sent.
+    Person(MessageKey),
 }
 
 /// One page of them.
@@ -24,7 +36,7 @@ pub struct OwedPage {
 }
 
 impl Table {
-    /// Conversations of one shard that have been owed an answer since before `before`. One Query of the
+    /// What has been owed to one shard's conversations since before `before`. One Query of the
     /// sparse index, eventually consistent; at most 100 a page.
     ///
     /// # Errors
@@ -59,7 +71,13 @@ impl Table {
 }
 
 fn owed(item: &Item) -> Option<Owed> {
+    let sk = item.get("sk")?.as_s().ok()?;
     Some(Owed {
+        to: if sk.starts_with(keys::MESSAGE_PREFIX) {
+            OwedTo::Person(MessageKey::new(sk.clone()))
+        } else {
+            OwedTo::Customer
+        },
         id: keys::parse_conversation(item.get("pk")?.as_s().ok()?)?,
         since: EpochMs(item.get("owed_since")?.as_n().ok()?.parse().ok()?),
     })

@@ -59,6 +59,16 @@ impl Place {
             && conversation.is_some_and(|id| id.bot_id == *bot_id)
     }
 
+    /// Whether it can be a place in a list of this bot's turns.
+    #[must_use]
+    pub fn is_in_turns_of(&self, bot_id: &BotId) -> bool {
+        let conversation = self.pk.as_deref().and_then(keys::parse_conversation);
+        self.sk.starts_with(keys::TURN_PREFIX)
+            && self.sk.len() <= SORT_KEY_BYTES
+            && self.at.is_some()
+            && conversation.is_some_and(|id| id.bot_id == *bot_id)
+    }
+
     /// Whether it can be a place among the messages of a conversation.
     #[must_use]
     pub fn is_in_thread(&self) -> bool {

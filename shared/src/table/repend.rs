@@ -9,6 +9,7 @@ use super::store::{token, update};
 use super::{Name, Table, TableError, Transacted, item, keys, n, s};
 use crate::conversation::ids::{ConversationId, EpochMs, MessageKey};
 use crate::conversation::outcome::TurnStatus;
+use crate::conversation::trigger::ModelName;
 
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,10 +24,12 @@ pub enum Repended {
 }
 
 impl Table {
-    /// Puts the messages of a parked turn back, once, whatever is redriven how often (I13).
+    /// Puts the messages of a parked turn back, once, whatever is redriven how often (I13). With `model` the burst that
+    /// they come into is answered with that model or not at all.
     ///
     /// Keys: the turn, if it is parked; and HEAD, which must be a conversation's: one that is being erased gets nothing
-    /// back. The list stops showing it as failed. Costs 1 RCU and 4 WCU, and 1 in the index by activity.
+    /// back. The list stops showing it as failed. Costs 1 RCU and 4 WCU, and 3 in the index by
+    /// activity.
     ///
     /// # Errors
     /// The table cannot be reached: the dead letter comes back.
@@ -34,6 +37,7 @@ impl Table {
         &self,
         id: &ConversationId,
         burst: u64,
+        model: Option<&ModelName>,
         now: EpochMs,
     ) -> Result<Repended, TableError> {
         let Some(turn) = self.turn(id, burst).await? else {
@@ -52,6 +56,7 @@ impl Table {
             burst,
             status: turn.status,
             newest: &newest,
+            model,
             keys: turn.keys.iter().cloned().collect(),
         };
         // HEAD may change between two looks; another round is for another delivery to take.
@@ -88,16 +93,23 @@ impl Table {
         let record = Update::builder()
             .table_name(&self.name)
             .set_key(Some(item_key(&pk, &keys::turn(parked.burst))))
-            .update_expression("SET #status = :retried")
+            .update_expression(
+                "SET #status = :retried, list_pk = :list, list_at = if_not_exists(ended_at, :now)",
+            )
             .condition_expression("#status = :seen")
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":retried", s(TurnStatus::Retried.as_str()))
+            .expression_attribute_values(":list", s(keys::turns(&id.bot_id, TurnStatus::Retried)))
+            .expression_attribute_values(":now", n(now.0))
             .expression_attribute_values(":seen", s(parked.status.as_str()));
         let (last, nothing_else) = if seen.alone {
             ("last_mid = :newest, ", "attribute_not_exists(pend)")
         } else {
             ("", "attribute_exists(pend)")
         };
+        let wanted = parked
+            .model
+            .map_or("", |_| "r_model = :model, r_mid = :newest, ");
         let (no_longer_failed, is_listed) = if seen.listed {
             (" REMOVE failed_turn", "failed_turn = :burst")
         } else {
@@ -110,7 +122,7 @@ impl Table {
             .table_name(&self.name)
             .set_key(Some(item_key(&pk, keys::HEAD)))
             .update_expression(format!(
-                "SET {last}pend_since = if_not_exists(pend_since, :now), owed_pk = :owed, \
+                "SET {last}{wanted}pend_since = if_not_exists(pend_since, :now), owed_pk = :owed, \
                  owed_since = if_not_exists(owed_since, :now) ADD pend :keys{no_longer_failed}"
             ))
             .condition_expression(format!(
@@ -120,7 +132,10 @@ impl Table {
             .expression_attribute_values(":now", n(now.0))
             .expression_attribute_values(":owed", s(keys::owed(id)))
             .expression_attribute_values(":keys", item::key_set(&parked.keys));
-        if seen.alone {
+        if let Some(model) = parked.model {
+            head = head.expression_attribute_values(":model", s(model.as_str()));
+        }
+        if seen.alone || parked.model.is_some() {
             head = head.expression_attribute_values(":newest", s(parked.newest.as_str()));
         }
         let writes = vec![
@@ -133,6 +148,7 @@ impl Table {
             &parked.burst.to_string(),
             &now.0.to_string(),
             last,
+            parked.model.map_or("", ModelName::as_str),
             no_longer_failed,
         ]);
         self.transact(OPERATION, Name::Once(&name), writes).await
@@ -154,6 +170,7 @@ struct Parked<'a> {
     burst: u64,
     status: TurnStatus,
     newest: &'a MessageKey,
+    model: Option<&'a ModelName>,
     keys: BTreeSet<MessageKey>,
 }
 

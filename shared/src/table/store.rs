@@ -91,13 +91,7 @@ impl Table {
         let pk = keys::conversation(id);
         let mut items = vec![self.message_item(&pk, &key, message)?];
         if !timed {
-            let mut item = item_key(&pk, &keys::untimed(&message.mid));
-            item.insert("key".to_owned(), s(key.as_str()));
-            item.insert(
-                "expires_at".to_owned(),
-                self.expires_at(message.received_at),
-            );
-            items.push(item);
+            items.push(self.untimed_item(&pk, &key, message));
         }
         items
             .into_iter()
@@ -108,6 +102,17 @@ impl Table {
                     .map_err(|e| TableError::malformed("message", e.to_string()))
             })
             .collect()
+    }
+
+    /// What makes a message unique whose key holds the time at which it reached us.
+    pub(super) fn untimed_item(&self, pk: &str, key: &MessageKey, message: &Message) -> Item {
+        let mut item = item_key(pk, &keys::untimed(&message.mid));
+        item.insert("key".to_owned(), s(key.as_str()));
+        item.insert(
+            "expires_at".to_owned(),
+            self.expires_at(message.received_at),
+        );
+        item
     }
 
     /// A put that happens only if there is no such item.

@@ -1,13 +1,14 @@
 //! A message that a person of the business wrote on the phone, and a customer's edit.
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::Update;
+use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, Update};
 
+use super::item::key_set;
 use super::schema::item_key;
 use super::store::{NOT_ERASING, ROOM, update};
 use super::{Name, Stored, Table, TableError, Transacted, keys, n, s};
 use crate::conversation::head::PausedBy;
-use crate::conversation::ids::{ConversationId, EpochMs, MessageId};
+use crate::conversation::ids::{ConversationId, EpochMs, MessageId, MessageKey};
 use crate::conversation::message::{Author, Message};
 use crate::conversation::room;
 
@@ -18,13 +19,37 @@ const OPERATION: &str = "store_own";
 
 /// What a person's message does to the pause of its conversation.
 #[derive(Clone, Copy)]
-enum Pause {
+pub(super) enum Pause {
     /// Nothing.
     None,
     /// It lasts until then from now on, if it did not last longer.
     Until(EpochMs),
     /// It lasts for longer than this already.
     LastsLonger(EpochMs),
+}
+
+impl Pause {
+    /// What to try, one after the other. A pause may end, or be ended, between two looks.
+    pub(super) fn attempts(until: Option<EpochMs>) -> Vec<Self> {
+        match until {
+            None => vec![Self::None],
+            Some(until) => vec![
+                Self::Until(until),
+                Self::LastsLonger(until),
+                Self::Until(until),
+                Self::LastsLonger(until),
+            ],
+        }
+    }
+}
+
+/// Where a person has written.
+#[derive(Clone, Copy)]
+pub(super) enum WrittenOn<'a> {
+    /// On the phone: the customer has it.
+    Phone,
+    /// In the inbox, in a conversation that exists: it is to be sent.
+    Inbox(&'a MessageKey),
 }
 
 impl Table {
@@ -44,20 +69,15 @@ impl Table {
         timed: bool,
         pause_until: Option<EpochMs>,
     ) -> Result<Stored, TableError> {
-        let pauses: &[Pause] = match pause_until {
-            None => &[Pause::None],
-            // A pause may end, or be ended, between two looks.
-            Some(until) => &[
-                Pause::Until(until),
-                Pause::LastsLonger(until),
-                Pause::Until(until),
-                Pause::LastsLonger(until),
-            ],
-        };
-        for pause in pauses {
+        for pause in Pause::attempts(pause_until) {
             let mut writes = self.message_writes(id, message, timed)?;
             let head = writes.len();
-            writes.push(update(self.said_by_person(id, message, *pause)?));
+            writes.push(update(self.said_by_person(
+                id,
+                message,
+                pause,
+                WrittenOn::Phone,
+            )?));
             let name = Name::EachTime(message.mid.as_str());
             match self.transact(OPERATION, name, writes).await? {
                 Transacted::Done => return Ok(Stored::New),
@@ -79,11 +99,12 @@ impl Table {
     }
 
     /// HEAD's part of a person's message.
-    fn said_by_person(
+    pub(super) fn said_by_person(
         &self,
         id: &ConversationId,
         message: &Message,
         pause: Pause,
+        on: WrittenOn<'_>,
     ) -> Result<Update, TableError> {
         let (set, condition) = match pause {
             Pause::None => ("", ""),
@@ -97,6 +118,15 @@ impl Table {
             Pause::None => None,
             Pause::Until(until) | Pause::LastsLonger(until) => Some(until),
         };
+        let (add, exists, key) = match on {
+            WrittenOn::Phone => ("", "", None),
+            WrittenOn::Inbox(key) => (
+                " ADD o_mids :keys",
+                "attribute_exists(contact) AND ",
+                Some(key),
+            ),
+        };
+        let key = key.map(|key| (":keys".to_owned(), key_set(&[key.clone()].into())));
         let values = until.into_iter().flat_map(|until| {
             [
                 (":until".to_owned(), n(until.0)),
@@ -108,9 +138,10 @@ impl Table {
             .set_key(Some(item_key(&keys::conversation(id), keys::HEAD)))
             .update_expression(format!(
                 "SET {ROOM}, search_text = if_not_exists(search_text, :search), unread = :zero{set} \
-                 REMOVE failed_turn, erasing_until"
+                 REMOVE failed_turn, erasing_until{add}"
             ))
-            .condition_expression(format!("{NOT_ERASING}{condition}"))
+            .condition_expression(format!("{exists}{NOT_ERASING}{condition}"))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .set_expression_attribute_values(Some(
                 self.room_values(id, message)
                     .chain([
@@ -118,6 +149,7 @@ impl Table {
                         (":search".to_owned(), s(room::searchable(&id.contact, None))),
                     ])
                     .chain(values)
+                    .chain(key)
                     .collect(),
             ))
             .build()

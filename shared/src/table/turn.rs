@@ -58,6 +58,22 @@ pub struct Turn {
     pub ended_at: Option<EpochMs>,
 }
 
+impl Turn {
+    /// Where its reply is in the history, if it had one.
+    #[must_use]
+    pub fn reply_key(&self) -> Option<MessageKey> {
+        let at = keys::reply_at(&self.keys, self.ended_at?);
+        Some(keys::message(at, self.reply_id.as_ref()?))
+    }
+
+    /// What went wrong last, if anything did: the class of the last attempt that failed.
+    #[must_use]
+    pub fn last_error(&self) -> Option<&str> {
+        let mut failed = self.attempts.iter().filter(|attempt| attempt.class != "ok");
+        Some(failed.next_back()?.class.as_str())
+    }
+}
+
 impl Table {
     /// Reads a turn. Costs 1 RCU.
     ///
@@ -121,7 +137,11 @@ impl Table {
             .expression_attribute_values(":wasted", n(spent.wasted))
             .expression_attribute_values(":began", n(commit.claim.since.0))
             .expression_attribute_values(":ended", n(commit.now.0))
-            .expression_attribute_values(":expires", self.expires_at(commit.now));
+            .expression_attribute_values(":expires", self.expires_at(commit.now))
+            .expression_attribute_values(
+                ":list",
+                s(keys::turns(&commit.id.bot_id, outcome.status)),
+            );
         let null = AttributeValue::Null(true);
         let model = outcome.model.as_ref().map_or(null.clone(), s);
         let saved = outcome.tokens_saved.map_or(null, n);
@@ -133,7 +153,7 @@ impl Table {
              attempts = list_append(if_not_exists(attempts, :none), :attempts), #model = :model, \
              tokens_in = :in, tokens_out = :out, tokens_cached = :cached, cost_usd = :cost, \
              llm_latency_ms = :latency, llm_calls = :calls, wasted = :wasted, tokens_saved = :saved, \
-             began_at = :began, ended_at = :ended, expires_at = :expires",
+             began_at = :began, ended_at = :ended, expires_at = :expires, list_pk = :list, list_at = :ended",
         )
     }
 }

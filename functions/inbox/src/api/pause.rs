@@ -151,12 +151,7 @@ async fn trigger(
     let Some(newest) = head.owes() else {
         return Ok(());
     };
-    let trigger = Trigger {
-        conversation: id.clone(),
-        key: newest.clone(),
-        first_at: now,
-        retry_turn: None,
-    };
+    let trigger = Trigger::answer(id.clone(), newest.clone(), now);
     inbox.queue.send(&trigger, delay_seconds).await?;
     Ok(())
 }
