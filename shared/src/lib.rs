@@ -20,3 +20,4 @@ pub mod pseudonym;
 pub mod queue;
 pub mod table;
 pub mod telemetry;
+pub mod usage;

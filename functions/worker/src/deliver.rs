@@ -181,6 +181,7 @@ async fn commit(job: &Job<'_>, held: &Held, head: &Head, draft: &Draft) -> Resul
                 // A person who writes right now may want a longer pause.
                 brake_until: (is_braked && paused_until <= Some(brake_until))
                     .then_some(brake_until),
+                counted_day: held.head.counted_day,
                 rearmed: rearmed.as_ref(),
             })
             .await?;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::ids::{EpochMs, Fence, MessageId, MessageKey, Owner};
 use super::outcome::{Outcome, Spent, TurnStatus};
 use super::rate::Window;
+use crate::usage::Day;
 
 /// The protocol's part of a conversation's HEAD.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -38,6 +39,9 @@ pub struct Head {
     pub window: Window,
     /// What earlier tries of the burst in flight have used up.
     pub spent: Spent,
+    /// The day on which the conversation was counted last. Moved by the commit alone, so it stands still while a claim
+    /// is held.
+    pub counted_day: Option<Day>,
     /// Who works on it, if anybody.
     pub claim: Option<Claim>,
 }

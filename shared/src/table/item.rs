@@ -10,6 +10,7 @@ use crate::conversation::head::{Claim, Draft, Head, PausedBy};
 use crate::conversation::ids::{EpochMs, Fence, MessageId, MessageKey, Owner};
 use crate::conversation::outcome::{Outcome, Spent};
 use crate::conversation::rate::Window;
+use crate::usage::Day;
 
 /// HEAD as it lies in the table: flat, so that one UpdateItem moves it. Unknown attributes are left
 /// alone, so that a newer version may add some.
@@ -30,6 +31,7 @@ struct HeadItem {
     rate_since: Option<EpochMs>,
     rate_answered: u32,
     spent: Option<String>,
+    counted_day: Option<Day>,
     c_fence: Option<Fence>,
     c_owner: Option<String>,
     c_until: Option<EpochMs>,
@@ -86,6 +88,7 @@ pub(super) fn head(operation: &'static str, item: Item) -> Result<Head, TableErr
             None => Spent::default(),
             Some(json) => serde_json::from_str(&json).map_err(|_| malformed("spent"))?,
         },
+        counted_day: item.counted_day,
         claim,
     })
 }

@@ -50,7 +50,6 @@ pub use repend::Repended;
 pub use store::Stored;
 pub use take_over::TakenOver;
 pub use turn::Turn;
-pub use usage::{UsageCounts, UsageHour};
 
 use crate::error::Class;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clivy::conversation::outcome::TurnStatus;
-use clivy::table::UsageCounts;
+use clivy::usage::UsageCounts;
 use serde_json::json;
 use tests::bubbles::{bot, bubble};
 use tests::faults::{Fault, Role, When};
