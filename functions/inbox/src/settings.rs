@@ -19,6 +19,8 @@ pub struct Settings {
     pub log_level: String,
     /// `TAKEOVER_PAUSE_MINUTES` (30), in milliseconds: how long the bot is quiet after a person has written.
     pub takeover_pause_ms: i64,
+    /// `OUTCOME_DEADLINE_SECONDS` (300), in milliseconds: after which a customer without an outcome is counted.
+    pub outcome_deadline_ms: i64,
     /// `ADMIN_SECRET`: opens the route that makes the first API key of an owner; without it there is no such route.
     pub admin_secret: Option<String>,
     /// How to reach OpenRouter.
@@ -39,6 +41,7 @@ impl Settings {
             retention_days: config::retention_days(reader),
             log_level: config::log_level(reader),
             takeover_pause_ms: config::takeover_pause_ms(reader),
+            outcome_deadline_ms: config::outcome_deadline_ms(reader),
             admin_secret: config::admin_secret(reader),
             openrouter: config::openrouter(reader),
             model: config::default_model(reader),

@@ -214,7 +214,9 @@ fn hour(month: Day, item: Item) -> Option<UsageHour> {
         } else if let Some(bucket) = name.strip_prefix(LLM_PREFIX) {
             counts.llm_times.add(bucket_of(bucket)?, number(value)?);
         } else if let Some(bucket) = name.strip_prefix(RESPONSE_PREFIX) {
-            counts.response_times.add(bucket_of(bucket)?, number(value)?);
+            counts
+                .response_times
+                .add(bucket_of(bucket)?, number(value)?);
         }
     }
     let at = month.plus(i64::from(day) - 1).begins();

@@ -187,7 +187,10 @@ mod tests {
             calls: 1,
             tokens_in: 100,
             cost_usd: 0.1,
-            errors: class.map(|class| (class.to_owned(), 1)).into_iter().collect(),
+            errors: class
+                .map(|class| (class.to_owned(), 1))
+                .into_iter()
+                .collect(),
             llm_latency_ms: ms,
             llm_times: Times::one(ms),
             ..Spent::default()
@@ -202,11 +205,18 @@ mod tests {
         let counts = UsageCounts::of(&all);
         assert_eq!((counts.llm_calls, counts.failed_calls()), (3, 2));
         assert_eq!(counts.errors["timed_out"], 2);
-        assert_eq!((counts.llm_latency_ms, counts.llm_times.count()), (19_200, 3));
+        assert_eq!(
+            (counts.llm_latency_ms, counts.llm_times.count()),
+            (19_200, 3)
+        );
         assert_eq!(counts.llm_ms_average(), Some(6_400.0));
         // The same hour by hour, in whatever order.
         let mut sum = UsageCounts::default();
-        for part in [spent(None, 1_200), spent(Some("timed_out"), 9_000), spent(Some("timed_out"), 9_000)] {
+        for part in [
+            spent(None, 1_200),
+            spent(Some("timed_out"), 9_000),
+            spent(Some("timed_out"), 9_000),
+        ] {
             sum.add(&UsageCounts::of(&part));
         }
         assert_eq!(nano_usd(sum.cost_usd), 0.3);

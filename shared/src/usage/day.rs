@@ -13,9 +13,7 @@ const DAY_MS: i64 = 86_400_000;
 const YEARS: std::ops::RangeInclusive<i16> = 1970..=9998;
 
 /// A day (UTC), as days since 1970-01-01.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Day(i64);
 
@@ -92,7 +90,13 @@ impl Day {
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let date = self.date();
-        write!(f, "{:04}-{:02}-{:02}", date.year(), date.month(), date.day())
+        write!(
+            f,
+            "{:04}-{:02}-{:02}",
+            date.year(),
+            date.month(),
+            date.day()
+        )
     }
 }
 
@@ -125,10 +129,30 @@ mod tests {
     #[test]
     fn what_is_no_day_is_refused() {
         for text in [
-            "", " ", "2025", "2025-11", "2025-02-29", "2025-13-01", "2025-00-10", "2025-11-00",
-            "2025-11-31", "25-11-20", "2025-1-2", "2025-11-20T00:00:00Z", "2025-11-20 ", "+025-11-20",
-            "-025-11-20", "2025-11-20-1", "1969-12-31", "9999-12-31", "0000-01-01", "２０２５-11-20",
-            "2025\u{2010}11\u{2010}20", "99999999999999999999-01-01", "\0", "2025-+1-20",
+            "",
+            " ",
+            "2025",
+            "2025-11",
+            "2025-02-29",
+            "2025-13-01",
+            "2025-00-10",
+            "2025-11-00",
+            "2025-11-31",
+            "25-11-20",
+            "2025-1-2",
+            "2025-11-20T00:00:00Z",
+            "2025-11-20 ",
+            "+025-11-20",
+            "-025-11-20",
+            "2025-11-20-1",
+            "1969-12-31",
+            "9999-12-31",
+            "0000-01-01",
+            "２０２５-11-20",
+            "2025\u{2010}11\u{2010}20",
+            "99999999999999999999-01-01",
+            "\0",
+            "2025-+1-20",
         ] {
             assert_eq!(Day::parse(text), None, "{text:?}");
         }

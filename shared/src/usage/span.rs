@@ -170,7 +170,11 @@ mod tests {
         let counts = |by| -> Vec<u64> {
             let span = Span::new(from, to, by).unwrap();
             let divided = span.divide(&hours);
-            assert!(divided.iter().all(|(at, _)| (from.begins()..last).contains(at)));
+            assert!(
+                divided
+                    .iter()
+                    .all(|(at, _)| (from.begins()..last).contains(at))
+            );
             divided.iter().map(|(_, counts)| counts.turns).collect()
         };
         assert_eq!(counts(By::Day), [6, 0, 0, 8]);

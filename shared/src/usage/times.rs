@@ -87,7 +87,9 @@ impl Times {
     /// How many things were measured.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.0.values().fold(0, |sum, count| sum.saturating_add(*count))
+        self.0
+            .values()
+            .fold(0, |sum, count| sum.saturating_add(*count))
     }
 
     /// How many of them took at most `ms` milliseconds; exact where `ms` is one of [`BOUNDS_MS`].
@@ -177,7 +179,9 @@ mod tests {
     fn a_percentile_is_off_by_less_than_its_bucket_is_wide() {
         // Twenty to two thousand different times, spread as answers are: many short, few long.
         for many in [20_i64, 200, 2_000] {
-            let mut all: Vec<i64> = (1..=many).map(|n| 300 + 90_000 * n * n / (many * many)).collect();
+            let mut all: Vec<i64> = (1..=many)
+                .map(|n| 300 + 90_000 * n * n / (many * many))
+                .collect();
             all.sort_unstable();
             let exact = all[(many * 95 / 100 - 1) as usize];
             let estimate = times(&all).quantile_ms(0.95).unwrap();
