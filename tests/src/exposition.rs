@@ -134,7 +134,7 @@ fn quoted<'a>(text: &'a str, line: &str) -> (String, &'a str) {
     let mut chars = text.char_indices();
     while let Some((at, c)) = chars.next() {
         match c {
-            '"' => return (value, &text[at + 1..]),
+            '"' => return (value, text.get(at + 1..).unwrap()),
             '\\' => match chars.next().expect(line).1 {
                 'n' => value.push('\n'),
                 c @ ('\\' | '"') => value.push(c),

@@ -179,7 +179,7 @@ impl Table {
         while let Some(item) = items.next().await {
             let item = item.map_err(|e| TableError::from_sdk(OPERATION, &e))?;
             let hour =
-                hour(month, item).ok_or_else(|| TableError::malformed(OPERATION, "usage"))?;
+                hour(month, &item).ok_or_else(|| TableError::malformed(OPERATION, "usage"))?;
             hours.push(hour);
         }
         Ok(())
@@ -200,7 +200,7 @@ impl Table {
 }
 
 /// An hour of a month.
-fn hour(month: Day, item: Item) -> Option<UsageHour> {
+fn hour(month: Day, item: &Item) -> Option<UsageHour> {
     let (day, hour) = keys::parse_usage_hour(item.get("sk")?.as_s().ok()?)?;
     let mut counts: UsageCounts = serde_dynamo::from_item(item.clone()).ok()?;
     for status in TurnStatus::ENDS {
@@ -208,7 +208,7 @@ fn hour(month: Day, item: Item) -> Option<UsageHour> {
             counts.by_status.insert(status.as_str(), count);
         }
     }
-    for (name, value) in &item {
+    for (name, value) in item {
         if let Some(class) = name.strip_prefix(ERROR_PREFIX) {
             counts.errors.insert(class.to_owned(), number(value)?);
         } else if let Some(bucket) = name.strip_prefix(LLM_PREFIX) {
@@ -292,7 +292,7 @@ mod tests {
             .sum();
         assert!(size < 3_000, "{size} bytes");
         let month = Day::parse("2025-11-01").unwrap();
-        let read = hour(month, item).unwrap();
+        let read = hour(month, &item).unwrap();
         assert_eq!(read.counts, counts);
         assert_eq!(read.at, EpochMs(1_763_596_800_000 + 7 * HOUR_MS));
     }
@@ -314,7 +314,7 @@ mod tests {
         let mut item = item_key("U#demo#202511", "D#20#H#07");
         item.insert("turns".to_owned(), n(3));
         item.insert("cost_usd".to_owned(), n("0.000000000"));
-        let read = hour(Day::parse("2025-11-01").unwrap(), item).unwrap();
+        let read = hour(Day::parse("2025-11-01").unwrap(), &item).unwrap();
         assert_eq!((read.counts.turns, read.counts.trials), (3, 0));
         assert_eq!(read.counts.llm_times.quantile_ms(0.95), None);
     }
