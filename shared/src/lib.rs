@@ -21,3 +21,4 @@ pub mod queue;
 pub mod random;
 pub mod table;
 pub mod telemetry;
+pub mod usage;

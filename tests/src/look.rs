@@ -4,7 +4,8 @@ use clivy::breaker::Provider;
 use clivy::conversation::head::Head;
 use clivy::conversation::ids::{BotId, Contact, ConversationId, EpochMs};
 use clivy::conversation::message::Message;
-use clivy::table::{Turn, UsageCounts, UsageHour};
+use clivy::table::Turn;
+use clivy::usage::{UsageCounts, total};
 use serde_json::Value;
 
 use crate::world::TestWorld;
@@ -49,23 +50,7 @@ impl TestWorld {
     pub async fn usage(&self, bot: &str, at: EpochMs) -> UsageCounts {
         let bot_id = BotId::new(bot).unwrap();
         let hours = self.world.table.usage_of_day(&bot_id, at).await.unwrap();
-        let mut sum = UsageCounts::default();
-        for UsageHour { counts, .. } in hours {
-            sum.turns += counts.turns;
-            sum.messages += counts.messages;
-            sum.llm_calls += counts.llm_calls;
-            sum.tokens_in += counts.tokens_in;
-            sum.tokens_out += counts.tokens_out;
-            sum.cost_usd += counts.cost_usd;
-            sum.wasted += counts.wasted;
-            sum.free_answers += counts.free_answers;
-            sum.cache_hits += counts.cache_hits;
-            sum.tokens_saved += counts.tokens_saved;
-            for (status, count) in counts.by_status {
-                *sum.by_status.entry(status).or_default() += count;
-            }
-        }
-        sum
+        total(hours.iter().map(|hour| &hour.counts))
     }
 
     /// Changes a HEAD past everything, as somebody else would.

@@ -26,6 +26,8 @@ pub struct Settings {
     pub store_timeout: Duration,
     /// `DEBOUNCE_SECONDS` (3): silence after which a burst is answered, also when a pause ends.
     pub debounce_seconds: u32,
+    /// `OUTCOME_DEADLINE_SECONDS` (300), in milliseconds: after which a customer without an outcome is counted.
+    pub outcome_deadline_ms: i64,
     /// `ADMIN_SECRET`: opens the route that makes the first API key of an owner; without it there is no such route.
     pub admin_secret: Option<String>,
     /// How to reach OpenRouter.
@@ -48,6 +50,7 @@ impl Settings {
             takeover_pause_ms: config::takeover_pause_ms(reader),
             store_timeout: Duration::from_millis(u64::from(config::webhook_timeout_ms(reader))),
             debounce_seconds: config::debounce_seconds(reader),
+            outcome_deadline_ms: config::outcome_deadline_ms(reader),
             admin_secret: config::admin_secret(reader),
             openrouter: config::openrouter(reader),
             model: config::default_model(reader),

@@ -210,7 +210,7 @@ async fn draft(
         reply_id: id.reply_id(held.head.burst(), held.head.born_at),
         outcome: Outcome {
             attempts: tried.attempts.clone(),
-            spent: held.head.spent.plus(tried.spent),
+            spent: held.head.spent.plus(&tried.spent),
             ..outcome
         },
         sends: 1,

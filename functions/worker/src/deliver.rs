@@ -158,6 +158,7 @@ async fn commit(job: &Job<'_>, held: &Held, head: &Head, draft: &Draft) -> Resul
                 brake_until: (is_braked && paused_until <= Some(brake_until))
                     .then_some(brake_until),
                 used_wanted_model: head.wanted_model(&held.claim.keys).is_some(),
+                counted_day: held.head.counted_day,
                 rearmed: rearmed.as_ref(),
             })
             .await?;

@@ -95,7 +95,7 @@ async fn release(
     let id = &job.trigger.conversation;
     let release = Release {
         retry_at,
-        spent: held.head.spent.plus(tried.spent),
+        spent: held.head.spent.plus(&tried.spent),
         why,
     };
     let now = job.worker.clock.now();

@@ -10,6 +10,7 @@ use clivy::llm::{
 use clivy::prompt::fit::{self, Parts, Room};
 use clivy::prompt::{ChatMessage, Level, reply};
 use clivy::step;
+use clivy::usage::Times;
 
 use crate::Worker;
 use crate::burst::Conversation;
@@ -118,8 +119,8 @@ impl Asking<'_> {
             Ok(answer) => answer.usage,
             Err(error) => error.usage.unwrap_or_default(),
         };
-        let is_wasted = asked.is_err() && usage.completion_tokens > 0;
-        *spent = spent.plus(used_up(&usage, latency_ms, is_wasted));
+        let failed = asked.as_ref().err().map(|error| error.kind);
+        *spent = spent.plus(&used_up(&usage, latency_ms, failed));
         let answer = asked?;
         step!(
             info,
@@ -207,14 +208,20 @@ fn sendable(answer: LlmAnswer) -> Result<LlmAnswer, LlmError> {
     Ok(LlmAnswer { text, ..answer })
 }
 
-fn used_up(usage: &Usage, llm_latency_ms: i64, is_wasted: bool) -> Spent {
+/// What one call has used up; `failed` is the kind of its error.
+fn used_up(usage: &Usage, llm_latency_ms: i64, failed: Option<ErrorKind>) -> Spent {
     Spent {
         calls: 1,
+        errors: failed
+            .map(|kind| (kind.as_str().to_owned(), 1))
+            .into_iter()
+            .collect(),
         tokens_in: usage.prompt_tokens,
         tokens_out: usage.completion_tokens,
         tokens_cached: usage.cached_tokens,
         cost_usd: usage.cost_usd,
         llm_latency_ms,
-        wasted: u32::from(is_wasted),
+        llm_times: Times::one(llm_latency_ms),
+        wasted: u32::from(failed.is_some() && usage.completion_tokens > 0),
     }
 }

@@ -10,6 +10,7 @@ use super::outcome::{Outcome, Spent, TurnStatus};
 use super::outgoing::Outbox;
 use super::rate::Window;
 use super::trigger::ModelName;
+use crate::usage::Day;
 
 /// The protocol's part of a conversation's HEAD.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -42,6 +43,9 @@ pub struct Head {
     pub window: Window,
     /// What earlier tries of the burst in flight have used up.
     pub spent: Spent,
+    /// The day on which the conversation was counted last. Moved by the commit alone, so it stands still while a claim
+    /// is held.
+    pub counted_day: Option<Day>,
     /// Who works on it, if anybody.
     pub claim: Option<Claim>,
     /// Persons' messages that are being sent.
@@ -221,6 +225,18 @@ impl Head {
         burst.contains(&wanted.key).then_some(&wanted.model)
     }
 
+    /// For how long the customer has waited for nothing but us, in milliseconds; none when nothing is owed, or while a
+    /// pause or a rate limit lasts.
+    #[must_use]
+    pub fn waited_ms(&self, now: EpochMs) -> Option<i64> {
+        let is_held = [self.paused_until, self.held_until]
+            .into_iter()
+            .flatten()
+            .any(|until| until >= now);
+        let since = self.waits_since(now).filter(|_| !is_held)?;
+        Some(now.since_ms(since).max(0))
+    }
+
     /// Whether HEAD itself shows that a message is stored. `false` says nothing: the message may have
     /// been answered long ago, and only its item tells.
     #[must_use]
@@ -304,16 +320,21 @@ mod tests {
             ..Head::default()
         };
         assert_eq!(head.waits_since(now), Some(EpochMs(10_000)));
+        assert_eq!(head.waited_ms(now), Some(90_000));
         let held = Head {
             held_until: Some(EpochMs(70_000)),
             ..head.clone()
         };
         assert_eq!(held.waits_since(now), Some(EpochMs(70_000)));
+        assert_eq!(held.waited_ms(now), Some(30_000));
+        assert_eq!(held.waited_ms(EpochMs(60_000)), None, "it still lasts");
         let paused = Head {
             paused_until: Some(EpochMs(500_000)),
             ..held
         };
         assert_eq!(paused.waits_since(now), Some(now), "it still lasts");
+        assert_eq!(paused.waited_ms(now), None);
+        assert_eq!(Head::default().waited_ms(now), None);
         assert_eq!(Head::default().waits_since(now), None);
     }
 }

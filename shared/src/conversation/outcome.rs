@@ -1,9 +1,12 @@
 //! What became of a turn: kept in the draft, so that whoever commits writes the same record (I8).
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::ids::EpochMs;
 use super::opt::Opt;
+use crate::usage::Times;
 
 /// How a turn ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,11 +89,15 @@ pub struct Attempt {
 }
 
 /// What calls to the model have used up, those that failed and those whose text nobody read included.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Spent {
     /// Calls made.
     pub calls: u32,
+    /// Those of them that gave nothing that could be sent, by the class of the error. Kept here and not read off the
+    /// attempts, which a burst that only waited leaves none of: so each is counted once, with its call (I8).
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub errors: BTreeMap<String, u32>,
     /// Tokens of the prompts.
     pub tokens_in: u64,
     /// Tokens of the answers.
@@ -101,6 +108,9 @@ pub struct Spent {
     pub cost_usd: f64,
     /// How long the calls took, in milliseconds.
     pub llm_latency_ms: i64,
+    /// How long each of them took.
+    #[serde(skip_serializing_if = "Times::is_empty")]
+    pub llm_times: Times,
     /// Generations that were billed and never sent.
     pub wasted: u32,
 }
@@ -108,8 +118,17 @@ pub struct Spent {
 impl Spent {
     /// Both together.
     #[must_use]
-    pub fn plus(self, other: Self) -> Self {
+    pub fn plus(&self, other: &Self) -> Self {
+        let mut errors = self.errors.clone();
+        for (class, count) in &other.errors {
+            let sum = errors.entry(class.clone()).or_default();
+            *sum = sum.saturating_add(*count);
+        }
+        let mut llm_times = self.llm_times.clone();
+        llm_times.add_all(&other.llm_times);
         Self {
+            errors,
+            llm_times,
             calls: self.calls.saturating_add(other.calls),
             tokens_in: self.tokens_in.saturating_add(other.tokens_in),
             tokens_out: self.tokens_out.saturating_add(other.tokens_out),

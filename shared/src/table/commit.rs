@@ -6,7 +6,6 @@ use super::item::{self, preview};
 use super::schema::item_key;
 use super::store::{put, token, update};
 use super::thread::summary;
-use super::usage::UsageCounts;
 use super::{Name, Table, TableError, Transacted, keys, n, s};
 use crate::conversation::head::{Claim, Draft, Head, PausedBy};
 use crate::conversation::ids::{ConversationId, EpochMs, MessageKey};
@@ -14,6 +13,7 @@ use crate::conversation::message::{Author, Content, Message, MessageKind};
 use crate::conversation::opt::Opt;
 use crate::conversation::outcome::TurnStatus;
 use crate::conversation::rate::Window;
+use crate::usage::{Day, Times, UsageCounts};
 
 /// What is committed.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +39,9 @@ pub struct Commit<'a> {
     pub brake_until: Option<EpochMs>,
     /// Whether the burst is the one for which a person has chosen a model: it is chosen for no other.
     pub used_wanted_model: bool,
+    /// The day on which the conversation was counted last, as HEAD said when the claim was won. Only a commit moves it,
+    /// and while the fence holds there is no other one.
+    pub counted_day: Option<Day>,
     /// The newest pending message for which a trigger was sent just before, if any was (I3).
     pub rearmed: Option<&'a MessageKey>,
 }
@@ -151,6 +154,7 @@ impl Table {
         } else {
             ""
         };
+        let counted = first_of_day(commit).map_or("", |_| ", counted_day = :today");
         let (covered, still_owed, no_longer_owed) = match commit.rearmed {
             None => ("attribute_not_exists(pend)", "", ", owed_pk, owed_since"),
             Some(_) => (
@@ -163,7 +167,7 @@ impl Table {
             .table_name(&self.name)
             .set_key(Some(item_key(&keys::conversation(commit.id), keys::HEAD)))
             .update_expression(format!(
-                "SET burst = :burst{said}{failed}{window}{paused}{opted_out}{still_owed} \
+                "SET burst = :burst{said}{failed}{window}{paused}{opted_out}{counted}{still_owed} \
                  REMOVE c_fence, c_owner, c_until, c_since, c_mids, c_text, c_rid, c_outcome, c_sends, \
                  tries, spent, retry_at{opted_in}{wanted_model}{no_longer_owed}"
             ))
@@ -190,6 +194,9 @@ impl Table {
                 .expression_attribute_values(":pause", n(until.0))
                 .expression_attribute_values(":by", s(PausedBy::LoopBrake.as_str()));
         }
+        if let Some(today) = first_of_day(commit) {
+            head = head.expression_attribute_values(":today", n(today.number()));
+        }
         if let Some(rearmed) = commit.rearmed {
             head = head.expression_attribute_values(":rearmed", s(rearmed.as_str()));
         }
@@ -197,14 +204,41 @@ impl Table {
     }
 }
 
+/// The day that the conversation is counted for by this commit; none when it has been counted for that day already. Never
+/// for a day before that: two clocks around midnight must not count one day twice (I8).
+fn first_of_day(commit: &Commit<'_>) -> Option<Day> {
+    let today = Day::of(commit.now);
+    commit
+        .counted_day
+        .is_none_or(|counted| counted < today)
+        .then_some(today)
+}
+
 /// What the commit of a burst counts.
 fn counted(commit: &Commit<'_>) -> UsageCounts {
     let outcome = &commit.draft.outcome;
+    let messages = commit.claim.keys.len() as u64;
+    let waited_ms = commit.now.since_ms(commit.claim.since).max(0);
+    let is_said = commit.draft.is_said();
+    let is_answered = outcome.status == TurnStatus::Answered;
     UsageCounts {
+        conversations: u64::from(first_of_day(commit).is_some()),
+        new_contacts: u64::from(commit.burst == 1),
         turns: 1,
         by_status: [(outcome.status.as_str(), 1)].into(),
-        messages: commit.claim.keys.len() as u64,
+        messages,
+        response_ms: if is_said { waited_ms.unsigned_abs() } else { 0 },
+        response_times: if is_said {
+            Times::one(waited_ms)
+        } else {
+            Times::default()
+        },
         free_answers: u64::from(outcome.is_free),
+        saved_by_batching: if is_answered {
+            messages.saturating_sub(1)
+        } else {
+            0
+        },
         cache_hits: u64::from(outcome.tokens_saved.is_some()),
         tokens_saved: outcome.tokens_saved.unwrap_or_default(),
         ..UsageCounts::of(&outcome.spent)

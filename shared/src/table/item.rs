@@ -12,6 +12,7 @@ use crate::conversation::outcome::{Outcome, Spent};
 use crate::conversation::outgoing::Outbox;
 use crate::conversation::rate::Window;
 use crate::conversation::trigger::ModelName;
+use crate::usage::Day;
 
 /// HEAD as it lies in the table: flat, so that one UpdateItem moves it. Unknown attributes are left
 /// alone, so that a newer version may add some.
@@ -33,6 +34,7 @@ struct HeadItem {
     rate_since: Option<EpochMs>,
     rate_answered: u32,
     spent: Option<String>,
+    counted_day: Option<Day>,
     c_fence: Option<Fence>,
     c_owner: Option<String>,
     c_until: Option<EpochMs>,
@@ -96,6 +98,7 @@ pub(super) fn head(operation: &'static str, item: Item) -> Result<Head, TableErr
             None => Spent::default(),
             Some(json) => serde_json::from_str(&json).map_err(|_| malformed("spent"))?,
         },
+        counted_day: item.counted_day,
         claim,
         outbox: Outbox {
             keys: item.o_mids,

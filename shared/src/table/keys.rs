@@ -199,9 +199,15 @@ pub fn usage(bot_id: &BotId, at: EpochMs) -> (String, String) {
     (pk, format!("{day}{:02}", utc(at).hour()))
 }
 
-/// The usage of a bot's day: its partition, and what the sort keys of its hours begin with.
+/// The day of the month and the hour of a usage item's sort key.
 #[must_use]
-pub fn usage_day(bot_id: &BotId, at: EpochMs) -> (String, String) {
+pub fn parse_usage_hour(sk: &str) -> Option<(u8, u8)> {
+    let (day, hour) = sk.strip_prefix("D#")?.split_once("#H#")?;
+    Some((day.parse().ok()?, hour.parse().ok()?))
+}
+
+/// The usage of a bot's day: its partition, and what the sort keys of its hours begin with.
+fn usage_day(bot_id: &BotId, at: EpochMs) -> (String, String) {
     let at = utc(at);
     (
         format!("U#{}#{:04}{:02}", bot_id.as_str(), at.year(), at.month()),
@@ -240,6 +246,7 @@ mod tests {
             usage(&id.bot_id, at),
             ("U#demo#202511".to_owned(), "D#20#H#02".to_owned())
         );
+        assert_eq!(parse_usage_hour("D#20#H#02"), Some((20, 2)));
         assert_eq!(credits_run(at), "RUN#2025112002");
         assert!(owed(&id).starts_with("W#"));
         assert!(!token("secret").contains("secret"));

@@ -64,7 +64,6 @@ pub use take_over::TakenOver;
 pub use thread::{Delivery, ThreadMessage, TurnSummary};
 pub use turn::Turn;
 pub use turns::ListedTurn;
-pub use usage::{UsageCounts, UsageHour};
 
 use crate::error::Class;
 

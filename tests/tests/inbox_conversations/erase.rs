@@ -260,7 +260,12 @@ async fn a_dead_letter_of_what_was_erased_brings_nothing_back() {
     world.dynamodb("DeleteItem", delete).await;
     let id = world.id("demo", RINA);
     let now = world.world.clock.now();
-    world.world.table.repend(&id, 1, now).await.unwrap_err();
+    world
+        .world
+        .table
+        .repend(&id, 1, None, now)
+        .await
+        .unwrap_err();
     erase(&world).await;
     world.redrive().await;
     world.settle().await;

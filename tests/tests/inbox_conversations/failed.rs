@@ -50,9 +50,19 @@ async fn a_failed_turn_that_is_put_back_leaves_the_mark_of_a_later_one() {
     assert_eq!(failed_turn(&api).await, json!(2));
     let first = world.id("demo", RINA);
     let now = world.world.clock.now();
-    world.world.table.repend(&first, 1, now).await.unwrap();
+    world
+        .world
+        .table
+        .repend(&first, 1, None, now)
+        .await
+        .unwrap();
     assert_eq!(failed_turn(&api).await, json!(2));
-    world.world.table.repend(&first, 2, now).await.unwrap();
+    world
+        .world
+        .table
+        .repend(&first, 2, None, now)
+        .await
+        .unwrap();
     assert_eq!(failed_turn(&api).await, Value::Null);
 }
 

@@ -121,6 +121,13 @@ async fn check(world: &TestWorld, scenario: Scenario, accepted: &[String]) {
     assert_eq!(ids, expected);
     let replies = world.history("demo", RINA).await.len() - accepted.len();
     assert_eq!(replies, delivered.len(), "what was sent is in the history");
+    // I8: counted once, however often it was begun.
+    let day = world.usage("demo", world.world.clock.now()).await;
+    assert_eq!(
+        (day.turns, day.messages, day.response_times.count()),
+        (head.bursts, accepted.len() as u64, head.bursts)
+    );
+    assert_eq!((day.conversations, day.new_contacts), (1, 1));
     if matches!(scenario, Scenario::Fallback) {
         assert_eq!(delivered[0].text, "Maaf Kak, tim kami akan membalas.");
         assert!(

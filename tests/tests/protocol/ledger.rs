@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clivy::conversation::outcome::TurnStatus;
-use clivy::table::UsageCounts;
+use clivy::usage::UsageCounts;
 use serde_json::json;
 use tests::bubbles::{bot, bubble};
 use tests::faults::{Fault, Role, When};
@@ -49,7 +49,14 @@ async fn failed_calls_that_were_billed_are_in_the_turn_and_in_the_hour() {
     assert!((turn.cost_usd - 0.002).abs() < 1e-12);
     let day = usage(&world, "demo").await;
     assert_eq!((day.turns, day.llm_calls, day.wasted), (1, 3, 2));
-    assert_eq!(day.ended(TurnStatus::Failed), 1);
+    let errors = [("connection_broken", 1), ("empty_answer", 2)];
+    let errors = errors.map(|(class, count)| (class.to_owned(), count));
+    assert_eq!((day.errors, day.llm_times.count()), (errors.into(), 3));
+    assert_eq!(day.by_status, [("failed", 1)].into());
+    // The fallback text is an outcome too: the customer has waited for it.
+    let waited_ms = turn.ended_at.unwrap().since_ms(turn.began_at.unwrap());
+    assert_eq!(day.response_ms, waited_ms.unsigned_abs());
+    assert_eq!(day.response_times.count(), 1);
     assert!((day.cost_usd - 0.002).abs() < 1e-12);
     world.assert_quiet().await;
 }
@@ -109,6 +116,7 @@ async fn an_answer_that_a_person_has_overtaken_is_counted_as_wasted() {
     assert_eq!((turn.llm_calls, turn.wasted), (2, 1));
     let day = usage(&world, "demo").await;
     assert_eq!((day.llm_calls, day.wasted, day.tokens_in), (2, 1, 240));
+    assert_eq!((day.failed_calls(), day.llm_times.count()), (0, 2));
     world.assert_quiet().await;
 }
 
@@ -137,7 +145,8 @@ async fn a_worker_that_was_fenced_out_counts_what_it_spent_once() {
     assert_eq!(world.outside.sends()[0].text, "Jawaban atas: Halo");
     let day = usage(&world, "demo").await;
     assert_eq!((day.turns, day.llm_calls, day.wasted), (1, 2, 1));
-    assert_eq!(day.tokens_in, 240);
+    assert_eq!((day.tokens_in, day.llm_times.count()), (240, 2));
+    assert_eq!((day.conversations, day.new_contacts), (1, 1));
     world.assert_quiet().await;
 }
 
@@ -155,6 +164,17 @@ async fn usage_equals_the_calls_made_whatever_call_of_the_table_loses_its_answer
         let day = usage(&world, "demo").await;
         let calls = world.outside.calls().len() as u64;
         assert_eq!((day.turns, day.llm_calls), (1, calls), "effect {index}");
+        let once = (
+            day.conversations,
+            day.new_contacts,
+            day.response_times.count(),
+        );
+        assert_eq!(once, (1, 1, 1), "effect {index}");
+        assert_eq!(
+            (day.failed_calls(), day.llm_times.count()),
+            (calls - 1, calls),
+            "effect {index}"
+        );
         world.assert_quiet().await;
     }
 }

@@ -1,13 +1,14 @@
 //! Random schedules: a few customers type, and the functions, the model and the gateway fail at random places.
 //! One seed is one schedule; a failure prints its seed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use clivy::conversation::bot::{Bot, ModelEntry};
 use clivy::conversation::ids::MessageKey;
 use clivy::conversation::outcome::TurnStatus;
-use clivy::table::keys;
+use clivy::table::{Turn, keys};
+use clivy::usage::{Day, Times, UsageCounts};
 use serde_json::json;
 use tests::bubbles::{bot, bubble};
 use tests::faults::{Fault, Role, When};
@@ -164,27 +165,99 @@ async fn schedule(seed: u64) {
     let ids = delivered
         .iter()
         .map(|send| &send.id)
-        .collect::<std::collections::BTreeSet<_>>();
+        .collect::<BTreeSet<_>>();
     assert_eq!(ids.len(), delivered.len(), "I5");
     check_usage(&world, &accepted).await;
 }
 
-/// I8: the ledger has every turn and every message once.
+/// I8: the ledger is the sum of the turns' own records, and of no more calls than were made.
 async fn check_usage(world: &TestWorld, accepted: &Accepted) {
     let now = world.world.clock.now();
-    let (mut turns, mut messages) = (0, 0);
+    let mut usage = UsageCounts::default();
     // A schedule may last beyond midnight.
     for day in [now.plus_ms(-86_400_000), now] {
-        let usage = world.usage("demo", day).await;
-        turns += usage.turns;
-        messages += usage.messages;
+        usage.add(&world.usage("demo", day).await);
     }
-    let mut bursts = 0;
+    let mut turns = Vec::new();
+    let mut days = BTreeSet::new();
     for phone in accepted.keys() {
-        bursts += world.head("demo", phone).await.bursts;
+        for burst in 1..=world.head("demo", phone).await.bursts {
+            let turn = world.turn("demo", phone, burst).await;
+            days.insert((phone, Day::of(turn.ended_at.unwrap())));
+            turns.push(turn);
+        }
     }
+    let contacts = turns.iter().filter(|turn| turn.burst == 1).count();
     let stored: usize = accepted.values().map(Vec::len).sum();
-    assert_eq!((turns, messages), (bursts, stored as u64), "I8");
+    assert_eq!(
+        (usage.turns, usage.messages),
+        (turns.len() as u64, stored as u64),
+        "I8"
+    );
+    assert_eq!(
+        (usage.conversations, usage.new_contacts),
+        (days.len() as u64, contacts as u64),
+        "I8"
+    );
+    for status in TurnStatus::ENDS {
+        let ended = turns.iter().filter(|turn| turn.status == status).count();
+        assert_eq!(usage.ended(status), ended as u64, "I8: {}", status.as_str());
+    }
+    check_waits(&usage, &turns);
+    check_calls(world, &usage, &turns);
+}
+
+/// Every customer who got a text has waited for it once.
+fn check_waits(usage: &UsageCounts, turns: &[Turn]) {
+    let (mut waits, mut waited_ms, mut saved) = (Times::default(), 0, 0);
+    for turn in turns {
+        if matches!(turn.status, TurnStatus::Answered | TurnStatus::Failed) {
+            let ms = turn.ended_at.unwrap().since_ms(turn.began_at.unwrap());
+            waits.add_all(&Times::one(ms));
+            waited_ms += ms.unsigned_abs();
+        }
+        if turn.status == TurnStatus::Answered {
+            saved += turn.keys.len() as u64 - 1;
+        }
+    }
+    assert_eq!(
+        (&usage.response_times, usage.response_ms),
+        (&waits, waited_ms),
+        "I8"
+    );
+    assert_eq!(usage.saved_by_batching, saved, "I8");
+}
+
+/// A worker that died has told nobody of its calls; every other call is counted, and none twice.
+fn check_calls(world: &TestWorld, usage: &UsageCounts, turns: &[Turn]) {
+    let in_turns: u64 = turns.iter().map(|turn| u64::from(turn.llm_calls)).sum();
+    // Those whose connection broke before they arrived are calls too.
+    let effects = world.faults.effects(Role::Worker).into_iter();
+    let made = effects
+        .filter(|name| name.ends_with("/chat/completions"))
+        .count() as u64;
+    assert!((in_turns..=made).contains(&usage.llm_calls), "I8");
+    if world.faults.crashes() == 0 {
+        assert_eq!(usage.llm_calls, made, "I8");
+    }
+    assert_eq!(usage.llm_times.count(), usage.llm_calls, "I8");
+    assert!(usage.failed_calls() <= usage.llm_calls);
+    let mut recorded: BTreeMap<&str, u64> = BTreeMap::new();
+    for attempt in turns.iter().flat_map(|turn| &turn.attempts) {
+        if attempt.class != "ok" {
+            *recorded.entry(&attempt.class).or_default() += 1;
+        }
+    }
+    for (class, count) in recorded {
+        // More where a burst has waited, or was asked again with less: those left no attempt.
+        assert!(
+            usage
+                .errors
+                .get(class)
+                .is_some_and(|counted| *counted >= count),
+            "{class}"
+        );
+    }
 }
 
 async fn check(world: &TestWorld, phone: &str, mids: &[String]) {
