@@ -42,6 +42,8 @@ pub struct Inbox {
     pub pseudonyms: Pseudonyms,
     /// The settings.
     pub settings: Settings,
+    /// Whether a bot's gateway may be in a private network. On AWS it never may: the address would be a way into ours.
+    pub allow_private_gateways: bool,
 }
 
 impl Inbox {
@@ -80,6 +82,7 @@ impl Inbox {
             clock,
             pseudonyms,
             settings,
+            allow_private_gateways: false,
         })
     }
 

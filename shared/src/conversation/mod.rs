@@ -2,8 +2,10 @@
 
 pub mod backoff;
 pub mod bot;
+pub mod bot_limits;
 pub mod brake;
 pub mod decide;
+pub mod gateway_address;
 pub mod head;
 pub mod ids;
 pub mod message;
@@ -13,3 +15,4 @@ pub mod outcome;
 pub mod question;
 pub mod rate;
 pub mod trigger;
+pub mod version;

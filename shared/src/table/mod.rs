@@ -3,12 +3,17 @@
 
 mod api_keys;
 mod bot;
+mod bot_delete;
+mod bot_edit;
+mod bot_file;
+mod bot_versions;
 mod breaker;
 mod breaker_pause;
 mod cache;
 mod claim;
 mod commit;
 mod credits;
+mod documents;
 mod draft;
 mod item;
 pub mod keys;
@@ -35,15 +40,20 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason};
 
 pub use api_keys::Revoked;
+pub use bot::{BotState, StoredBot};
+pub use bot_edit::{BotEdit, Edited};
+pub use bot_versions::Kind;
 pub use breaker::{Failure, Probe};
 pub use breaker_pause::{Closed, Opened};
 pub use cache::{CACHED_FOR_MS, Cached};
 pub use claim::{ClaimRequest, Claimed};
 pub use commit::{Commit, Committed};
 pub use credits::{CreditsRun, Hour, HourFinished, HourTaken};
+pub use documents::{DocumentEdit, DocumentState, StoredDocument};
 pub use draft::Drafted;
 pub use messages::StoredMessage;
 pub use owed::{Owed, OwedPage};
+pub use owners::ListedBot;
 pub use page::{Page, Place};
 pub use release::{Release, Released, Why};
 pub use repend::Repended;
