@@ -7,6 +7,7 @@ pub mod api;
 pub mod auth;
 mod cursor;
 mod extract;
+mod if_match;
 mod page;
 mod problem;
 pub mod settings;

@@ -1,0 +1,395 @@
+//! The documents of a bot, with their versions.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::ETAG;
+use axum::response::{IntoResponse, Response};
+use clivy::conversation::bot::Document;
+use clivy::conversation::bot_limits::{MAX_DOCUMENTS, Unfit, check_document};
+use clivy::conversation::ids::BotId;
+use clivy::conversation::version::{DocumentId, Stamp, Version};
+use clivy::table::{DocumentEdit, DocumentState, Edited, Kind, StoredDocument};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::bots::problems::{BodyProblems, Problems, WriteProblems};
+use super::bots::settings::unfit;
+use super::bots::versions::{self, Versions};
+use super::bots::write::busy;
+use crate::Inbox;
+use crate::auth::{Caller, OnBot, Owner, Viewer};
+use crate::extract::{Json, Path};
+use crate::if_match::{IfMatch, tag};
+use crate::problem::Problem;
+use crate::time::Time;
+
+pub fn routes() -> OpenApiRouter<Arc<Inbox>> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(get, put, delete))
+        .routes(routes!(list_versions))
+        .routes(routes!(get_version))
+        .routes(routes!(restore))
+}
+
+/// A text the bot may answer from.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = DocumentText)]
+pub struct Text {
+    /// What it is about.
+    #[schema(max_length = 200)]
+    title: String,
+    /// What sort of text it is: `faq`, `price list`, …
+    #[serde(default)]
+    #[schema(max_length = 200)]
+    kind: String,
+    /// The text itself.
+    #[schema(max_length = 50_000)]
+    content: String,
+}
+
+impl From<Text> for Document {
+    fn from(text: Text) -> Self {
+        Self {
+            title: text.title,
+            kind: text.kind,
+            content: text.content,
+        }
+    }
+}
+
+impl From<Document> for Text {
+    fn from(document: Document) -> Self {
+        Self {
+            title: document.title,
+            kind: document.kind,
+            content: document.content,
+        }
+    }
+}
+
+/// The documents of a bot, in the order in which they stand in the prompt.
+#[derive(Serialize, ToSchema)]
+struct Documents {
+    items: Vec<DocumentSummary>,
+    /// Always null: there is one page.
+    next: Option<String>,
+}
+
+/// A document in the list.
+#[derive(Serialize, ToSchema)]
+struct DocumentSummary {
+    /// Its name within the bot.
+    id: String,
+    /// What it is about.
+    title: String,
+    /// What sort of text it is.
+    kind: String,
+    /// How long its text is.
+    characters: usize,
+    /// The number of its version.
+    version: u64,
+}
+
+/// A document.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Document)]
+struct DocumentAnswer {
+    /// Its name within the bot.
+    id: String,
+    /// The number of this version.
+    version: u64,
+    /// What it is about.
+    title: String,
+    /// What sort of text it is.
+    kind: String,
+    /// The text itself.
+    content: String,
+}
+
+/// A version of a document.
+#[derive(Serialize, ToSchema)]
+struct DocumentVersion {
+    /// Its number.
+    version: u64,
+    /// When it was written; null for what is older than versions are.
+    at: Option<Time>,
+    /// The id of the API key that wrote it, or `bots file`.
+    by: Option<String>,
+    document: Text,
+}
+
+fn answer(status: StatusCode, id: &DocumentId, document: Document, version: Version) -> Response {
+    let body = DocumentAnswer {
+        id: id.as_str().to_owned(),
+        version: version.0,
+        title: document.title,
+        kind: document.kind,
+        content: document.content,
+    };
+    (status, [(ETAG, tag(version))], Json(body)).into_response()
+}
+
+/// The document that a path names.
+fn id_of_path(text: &str) -> Result<DocumentId, Problem> {
+    DocumentId::new(text).map_err(|_| Problem::not_found())
+}
+
+/// The documents of a bot, by id.
+#[utoipa::path(get, path = "/api/bots/{bot}/documents", tag = "bots",
+    params(("bot" = String, Path, description = "The bot's id")),
+    responses((status = 200, description = "All of them", body = Documents), Problems))]
+async fn list(
+    State(inbox): State<Arc<Inbox>>,
+    on: OnBot<Viewer>,
+) -> Result<Json<Documents>, Problem> {
+    let stored = inbox.table.documents(&on.bot_id).await?;
+    let summary = |stored: StoredDocument| DocumentSummary {
+        id: stored.id.as_str().to_owned(),
+        characters: stored.document.content.chars().count(),
+        title: stored.document.title,
+        kind: stored.document.kind,
+        version: stored.stamp.version.0,
+    };
+    Ok(Json(Documents {
+        items: stored.into_iter().map(summary).collect(),
+        next: None,
+    }))
+}
+
+/// A document.
+#[utoipa::path(get, path = "/api/bots/{bot}/documents/{document}", tag = "bots",
+    params(
+        ("bot" = String, Path, description = "The bot's id"),
+        ("document" = String, Path, description = "The document's id"),
+    ),
+    responses(
+        (status = 200, description = "It", body = DocumentAnswer, headers(("ETag" = String, description = "The version"))),
+        Problems,
+    ))]
+async fn get(
+    State(inbox): State<Arc<Inbox>>,
+    on: OnBot<Viewer>,
+    Path((_, document)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let id = id_of_path(&document)?;
+    match inbox.table.document(&on.bot_id, &id).await? {
+        DocumentState::There(stored) => Ok(answer(
+            StatusCode::OK,
+            &id,
+            stored.document,
+            stored.stamp.version,
+        )),
+        DocumentState::Gone(_) => Err(Problem::not_found()),
+    }
+}
+
+/// Makes a document, or changes it. The state before is kept as a version.
+#[utoipa::path(put, path = "/api/bots/{bot}/documents/{document}", tag = "bots", request_body = Text,
+    params(
+        ("bot" = String, Path, description = "The bot's id"),
+        ("document" = String, Path, description = "The document's id: 1 to 64 letters, digits, - and _. Documents stand in the prompt in the order of their ids"),
+        ("If-Match" = Option<String>, Header, description = "Only over this version"),
+    ),
+    responses(
+        (status = 200, description = "Changed", body = DocumentAnswer, headers(("ETag" = String, description = "The version"))),
+        (status = 201, description = "Made", body = DocumentAnswer, headers(("ETag" = String, description = "The version"))),
+        Problems, WriteProblems, BodyProblems,
+    ))]
+async fn put(
+    State(inbox): State<Arc<Inbox>>,
+    on: OnBot<Owner>,
+    Path((_, document)): Path<(String, String)>,
+    if_match: IfMatch,
+    Json(text): Json<Text>,
+) -> Result<Response, Problem> {
+    let id = DocumentId::new(&document).map_err(|_| {
+        unfit(&Unfit::new(
+            "the document's id",
+            "is not 1 to 64 letters, digits, - and _",
+        ))
+    })?;
+    write(&inbox, &on.caller, &on.bot_id, &id, &if_match, &text.into()).await
+}
+
+/// Deletes a document. Its versions stay, and can be brought back.
+#[utoipa::path(delete, path = "/api/bots/{bot}/documents/{document}", tag = "bots",
+    params(
+        ("bot" = String, Path, description = "The bot's id"),
+        ("document" = String, Path, description = "The document's id"),
+        ("If-Match" = Option<String>, Header, description = "Only this version"),
+    ),
+    responses((status = 204, description = "Deleted"), Problems, WriteProblems))]
+async fn delete(
+    State(inbox): State<Arc<Inbox>>,
+    on: OnBot<Owner>,
+    Path((_, document)): Path<(String, String)>,
+    if_match: IfMatch,
+) -> Result<StatusCode, Problem> {
+    let id = id_of_path(&document)?;
+    for _ in 0..TRIES {
+        let before = inbox.table.document(&on.bot_id, &id).await?;
+        let DocumentState::There(was) = &before else {
+            return Err(Problem::not_found());
+        };
+        if_match.check(Some(was.stamp.version))?;
+        let edit = edit(&inbox, &on.caller, &on.bot_id, &id, &before);
+        match inbox.table.delete_document(&edit).await? {
+            Edited::Done(_) => return Ok(StatusCode::NO_CONTENT),
+            Edited::NoBot => return Err(Problem::not_found()),
+            Edited::Changed | Edited::Full | Edited::TokenTaken => {}
+        }
+    }
+    Err(busy())
+}
+
+/// The versions of a document, newest first; also of one that was deleted.
+#[utoipa::path(get, path = "/api/bots/{bot}/documents/{document}/versions", tag = "bots",
+    params(
+        ("bot" = String, Path, description = "The bot's id"),
+        ("document" = String, Path, description = "The document's id"),
+    ),
+    responses((status = 200, description = "At most 20, the current one first", body = Versions), Problems))]
+async fn list_versions(
+    State(inbox): State<Arc<Inbox>>,
+    on: OnBot<Viewer>,
+    Path((_, document)): Path<(String, String)>,
+) -> Result<Json<Versions>, Problem> {
+    let id = id_of_path(&document)?;
+    let current = match inbox.table.document(&on.bot_id, &id).await? {
+        DocumentState::There(stored) => Some(stored.stamp),
+        DocumentState::Gone(_) => None,
+    };
+    let past = inbox
+        .table
+        .past_versions(&on.bot_id, Kind::Document(&id))
+        .await?;
+    if current.is_none() && past.is_empty() {
+        return Err(Problem::not_found());
+    }
+    Ok(Json(Versions::of(current, past)))
+}
+
+/// A version of a document.
+#[utoipa::path(get, path = "/api/bots/{bot}/documents/{document}/versions/{version}", tag = "bots",
+    params(
+        ("bot" = String, Path, description = "The bot's id"),
+        ("document" = String, Path, description = "The document's id"),
+        ("version" = u64, Path, description = "The version's number"),
+    ),
+    responses((status = 200, description = "The version", body = DocumentVersion), Problems))]
+async fn get_version(
+    State(inbox): State<Arc<Inbox>>,
+    on: OnBot<Viewer>,
+    Path((_, document, version)): Path<(String, String, String)>,
+) -> Result<Json<DocumentVersion>, Problem> {
+    let (id, version) = (id_of_path(&document)?, versions::of_path(&version)?);
+    let (stamp, document) = find(&inbox, &on.bot_id, &id, version).await?;
+    Ok(Json(DocumentVersion {
+        version: stamp.version.0,
+        at: stamp.at.map(Time),
+        by: stamp.by,
+        document: document.into(),
+    }))
+}
+
+/// Brings a version back, as a new one; also of a document that was deleted.
+#[utoipa::path(post, path = "/api/bots/{bot}/documents/{document}/versions/{version}/restore", tag = "bots",
+    params(
+        ("bot" = String, Path, description = "The bot's id"),
+        ("document" = String, Path, description = "The document's id"),
+        ("version" = u64, Path, description = "The version's number"),
+        ("If-Match" = Option<String>, Header, description = "Only over this version"),
+    ),
+    responses(
+        (status = 200, description = "Brought back", body = DocumentAnswer, headers(("ETag" = String, description = "The new version"))),
+        (status = 201, description = "The document is there again", body = DocumentAnswer, headers(("ETag" = String, description = "The new version"))),
+        Problems, WriteProblems,
+    ))]
+async fn restore(
+    State(inbox): State<Arc<Inbox>>,
+    on: OnBot<Owner>,
+    Path((_, document, version)): Path<(String, String, String)>,
+    if_match: IfMatch,
+) -> Result<Response, Problem> {
+    let (id, version) = (id_of_path(&document)?, versions::of_path(&version)?);
+    let (_, was) = find(&inbox, &on.bot_id, &id, version).await?;
+    write(&inbox, &on.caller, &on.bot_id, &id, &if_match, &was).await
+}
+
+async fn find(
+    inbox: &Inbox,
+    bot_id: &BotId,
+    id: &DocumentId,
+    version: Version,
+) -> Result<(Stamp, Document), Problem> {
+    match inbox.table.document(bot_id, id).await? {
+        DocumentState::There(stored) if stored.stamp.version == version => {
+            Ok((stored.stamp, stored.document))
+        }
+        _ => inbox
+            .table
+            .past_document(bot_id, id, version)
+            .await?
+            .ok_or_else(Problem::not_found),
+    }
+}
+
+/// Tries at a write that somebody else comes before.
+const TRIES: u32 = 2;
+
+/// Writes a document over whatever `if_match` allows. Somebody else's write in between is met once more.
+async fn write(
+    inbox: &Inbox,
+    caller: &Caller,
+    bot_id: &BotId,
+    id: &DocumentId,
+    if_match: &IfMatch,
+    document: &Document,
+) -> Result<Response, Problem> {
+    check_document(document).map_err(|field| unfit(&field))?;
+    for _ in 0..TRIES {
+        let before = inbox.table.document(bot_id, id).await?;
+        let (current, status) = match &before {
+            DocumentState::There(stored) => (Some(stored.stamp.version), StatusCode::OK),
+            DocumentState::Gone(_) => (None, StatusCode::CREATED),
+        };
+        if_match.check(current)?;
+        let edit = edit(inbox, caller, bot_id, id, &before);
+        match inbox.table.edit_document(&edit, document).await? {
+            Edited::Done(stamp) => {
+                return Ok(answer(status, id, document.clone(), stamp.version));
+            }
+            Edited::NoBot => return Err(Problem::not_found()),
+            Edited::Full => {
+                return Err(Problem::conflict(format!(
+                    "the bot has {MAX_DOCUMENTS} documents, and more are not possible"
+                )));
+            }
+            Edited::Changed | Edited::TokenTaken => {}
+        }
+    }
+    Err(busy())
+}
+
+fn edit<'a>(
+    inbox: &Inbox,
+    caller: &'a Caller,
+    bot_id: &'a BotId,
+    id: &'a DocumentId,
+    before: &'a DocumentState,
+) -> DocumentEdit<'a> {
+    DocumentEdit {
+        owner: &caller.owner,
+        bot_id,
+        id,
+        before,
+        by: &caller.key_id,
+        now: inbox.clock.now(),
+    }
+}
