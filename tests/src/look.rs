@@ -54,6 +54,8 @@ impl TestWorld {
             sum.free_answers += counts.free_answers;
             sum.cache_hits += counts.cache_hits;
             sum.tokens_saved += counts.tokens_saved;
+            sum.trials += counts.trials;
+            sum.llm_latency_ms += counts.llm_latency_ms;
             for (status, count) in counts.by_status {
                 *sum.by_status.entry(status).or_default() += count;
             }

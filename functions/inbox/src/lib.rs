@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use axum::Router;
+use clivy::breakers::Breakers;
 use clivy::clock::{Clock, SystemClock};
 use clivy::http::{Http, Network};
 use clivy::llm::LlmClient;
@@ -37,6 +38,8 @@ pub struct Inbox {
     pub http: Arc<dyn Http>,
     /// OpenRouter with the key that pays for bots without one of their own.
     pub llm: LlmClient,
+    /// The breakers of the models' providers, as this instance sees them.
+    pub breakers: Breakers,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Names for logs and for the model's provider.
@@ -80,6 +83,7 @@ impl Inbox {
             queue: Queue::new(sqs, stores.queue_url.clone(), pseudonyms.clone()),
             llm: LlmClient::new(Arc::clone(&http), settings.openrouter.clone()),
             http,
+            breakers: Breakers::default(),
             clock,
             pseudonyms,
             settings,

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::schema::item_key;
 use super::store::{token, update};
-use super::{Item, Name, Table, TableError, keys, n, s};
+use super::{Item, Name, Table, TableError, Transacted, keys, n, s};
 use crate::conversation::ids::{BotId, ConversationId, EpochMs, Fence};
 use crate::conversation::outcome::{Spent, TurnStatus};
 
@@ -53,6 +53,8 @@ pub struct UsageCounts {
     pub cache_hits: u64,
     /// Tokens that those have saved.
     pub tokens_saved: u64,
+    /// Questions that people have asked to try the bot; their calls, tokens and cost are among the others.
+    pub trials: u64,
 }
 
 impl UsageCounts {
@@ -104,6 +106,7 @@ impl UsageCounts {
             ("free_answers", n(self.free_answers)),
             ("cache_hits", n(self.cache_hits)),
             ("tokens_saved", n(self.tokens_saved)),
+            ("trials", n(self.trials)),
         ];
         let by_status = self
             .by_status
@@ -158,14 +161,49 @@ impl Table {
         now: EpochMs,
     ) -> Result<(), TableError> {
         const OPERATION: &str = "count_lost";
-        let usage = self
-            .add_usage(&id.bot_id, now, &UsageCounts::of(spent))
-            .build()
-            .map_err(|e| TableError::malformed(OPERATION, e.to_string()))?;
         let name = token(&[OPERATION, &keys::conversation(id), &fence.0.to_string()]);
-        self.transact(OPERATION, Name::Once(&name), vec![update(usage)])
+        let counts = UsageCounts::of(spent);
+        self.count(OPERATION, Name::Once(&name), &id.bot_id, &counts, now)
             .await
-            .map(|_| ())
+    }
+
+    /// Counts a question that a person has asked to try the bot: no turn will count its calls (I8).
+    ///
+    /// Key: the bot's usage of this hour. Once per call; what is repeated after a lost answer is counted once. Costs 2 WCU.
+    ///
+    /// # Errors
+    /// The table cannot be reached: then these calls are missing from the ledger.
+    pub async fn count_trial(
+        &self,
+        bot_id: &BotId,
+        spent: &Spent,
+        now: EpochMs,
+    ) -> Result<(), TableError> {
+        const OPERATION: &str = "count_trial";
+        let counts = UsageCounts {
+            trials: 1,
+            ..UsageCounts::of(spent)
+        };
+        self.count(OPERATION, Name::EachTime(OPERATION), bot_id, &counts, now)
+            .await
+    }
+
+    async fn count(
+        &self,
+        operation: &'static str,
+        name: Name<'_>,
+        bot_id: &BotId,
+        counts: &UsageCounts,
+        now: EpochMs,
+    ) -> Result<(), TableError> {
+        let usage = self
+            .add_usage(bot_id, now, counts)
+            .build()
+            .map_err(|e| TableError::malformed(operation, e.to_string()))?;
+        match self.transact(operation, name, vec![update(usage)]).await? {
+            Transacted::Done => Ok(()),
+            Transacted::Cancelled(cancelled) => Err(cancelled.refused(operation)),
+        }
     }
 
     /// A bot's usage of the day (UTC) that `at` is in, hour by hour; hours without a turn are left out. One Query.

@@ -1,31 +1,33 @@
 //! The documents of a bot, with their versions.
 
+mod shapes;
+mod write;
+
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::header::ETAG;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use clivy::conversation::bot::Document;
-use clivy::conversation::bot_limits::{MAX_DOCUMENTS, Unfit, check_document};
+use clivy::conversation::bot_limits::Unfit;
 use clivy::conversation::ids::BotId;
 use clivy::conversation::version::{DocumentId, Stamp, Version};
-use clivy::table::{DocumentEdit, DocumentState, Edited, Kind, StoredDocument};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use clivy::table::{DocumentState, Kind, StoredDocument};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::bots::problems::{BodyProblems, Problems, WriteProblems};
 use super::bots::settings::unfit;
 use super::bots::versions::{self, Versions};
-use super::bots::write::busy;
 use crate::Inbox;
-use crate::auth::{Caller, OnBot, Owner, Viewer};
+use crate::auth::{OnBot, Owner, Viewer};
 use crate::extract::{Json, Path};
-use crate::if_match::{IfMatch, tag};
+use crate::if_match::IfMatch;
 use crate::problem::Problem;
 use crate::time::Time;
+
+pub use shapes::Text;
+use shapes::{DocumentAnswer, DocumentSummary, DocumentVersion, Documents, answer};
 
 pub fn routes() -> OpenApiRouter<Arc<Inbox>> {
     OpenApiRouter::new()
@@ -34,105 +36,6 @@ pub fn routes() -> OpenApiRouter<Arc<Inbox>> {
         .routes(routes!(list_versions))
         .routes(routes!(get_version))
         .routes(routes!(restore))
-}
-
-/// A text the bot may answer from.
-#[derive(Clone, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = DocumentText)]
-pub struct Text {
-    /// What it is about.
-    #[schema(max_length = 200)]
-    title: String,
-    /// What sort of text it is: `faq`, `price list`, …
-    #[serde(default)]
-    #[schema(max_length = 200)]
-    kind: String,
-    /// The text itself.
-    #[schema(max_length = 50_000)]
-    content: String,
-}
-
-impl From<Text> for Document {
-    fn from(text: Text) -> Self {
-        Self {
-            title: text.title,
-            kind: text.kind,
-            content: text.content,
-        }
-    }
-}
-
-impl From<Document> for Text {
-    fn from(document: Document) -> Self {
-        Self {
-            title: document.title,
-            kind: document.kind,
-            content: document.content,
-        }
-    }
-}
-
-/// The documents of a bot, in the order in which they stand in the prompt.
-#[derive(Serialize, ToSchema)]
-struct Documents {
-    items: Vec<DocumentSummary>,
-    /// Always null: there is one page.
-    next: Option<String>,
-}
-
-/// A document in the list.
-#[derive(Serialize, ToSchema)]
-struct DocumentSummary {
-    /// Its name within the bot.
-    id: String,
-    /// What it is about.
-    title: String,
-    /// What sort of text it is.
-    kind: String,
-    /// How long its text is.
-    characters: usize,
-    /// The number of its version.
-    version: u64,
-}
-
-/// A document.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Document)]
-struct DocumentAnswer {
-    /// Its name within the bot.
-    id: String,
-    /// The number of this version.
-    version: u64,
-    /// What it is about.
-    title: String,
-    /// What sort of text it is.
-    kind: String,
-    /// The text itself.
-    content: String,
-}
-
-/// A version of a document.
-#[derive(Serialize, ToSchema)]
-struct DocumentVersion {
-    /// Its number.
-    version: u64,
-    /// When it was written; null for what is older than versions are.
-    at: Option<Time>,
-    /// The id of the API key that wrote it, or `bots file`.
-    by: Option<String>,
-    document: Text,
-}
-
-fn answer(status: StatusCode, id: &DocumentId, document: Document, version: Version) -> Response {
-    let body = DocumentAnswer {
-        id: id.as_str().to_owned(),
-        version: version.0,
-        title: document.title,
-        kind: document.kind,
-        content: document.content,
-    };
-    (status, [(ETAG, tag(version))], Json(body)).into_response()
 }
 
 /// The document that a path names.
@@ -214,7 +117,7 @@ async fn put(
             "is not 1 to 64 letters, digits, - and _",
         ))
     })?;
-    write(&inbox, &on.caller, &on.bot_id, &id, &if_match, &text.into()).await
+    write::write(&inbox, &on.caller, &on.bot_id, &id, &if_match, &text.into()).await
 }
 
 /// Deletes a document. Its versions stay, and can be brought back.
@@ -232,20 +135,8 @@ async fn delete(
     if_match: IfMatch,
 ) -> Result<StatusCode, Problem> {
     let id = id_of_path(&document)?;
-    for _ in 0..TRIES {
-        let before = inbox.table.document(&on.bot_id, &id).await?;
-        let DocumentState::There(was) = &before else {
-            return Err(Problem::not_found());
-        };
-        if_match.check(Some(was.stamp.version))?;
-        let edit = edit(&inbox, &on.caller, &on.bot_id, &id, &before);
-        match inbox.table.delete_document(&edit).await? {
-            Edited::Done(_) => return Ok(StatusCode::NO_CONTENT),
-            Edited::NoBot => return Err(Problem::not_found()),
-            Edited::Changed | Edited::Full | Edited::TokenTaken => {}
-        }
-    }
-    Err(busy())
+    write::delete(&inbox, &on.caller, &on.bot_id, &id, &if_match).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// The versions of a document, newest first; also of one that was deleted.
@@ -319,7 +210,7 @@ async fn restore(
 ) -> Result<Response, Problem> {
     let (id, version) = (id_of_path(&document)?, versions::of_path(&version)?);
     let (_, was) = find(&inbox, &on.bot_id, &id, version).await?;
-    write(&inbox, &on.caller, &on.bot_id, &id, &if_match, &was).await
+    write::write(&inbox, &on.caller, &on.bot_id, &id, &if_match, &was).await
 }
 
 async fn find(
@@ -337,59 +228,5 @@ async fn find(
             .past_document(bot_id, id, version)
             .await?
             .ok_or_else(Problem::not_found),
-    }
-}
-
-/// Tries at a write that somebody else comes before.
-const TRIES: u32 = 2;
-
-/// Writes a document over whatever `if_match` allows. Somebody else's write in between is met once more.
-async fn write(
-    inbox: &Inbox,
-    caller: &Caller,
-    bot_id: &BotId,
-    id: &DocumentId,
-    if_match: &IfMatch,
-    document: &Document,
-) -> Result<Response, Problem> {
-    check_document(document).map_err(|field| unfit(&field))?;
-    for _ in 0..TRIES {
-        let before = inbox.table.document(bot_id, id).await?;
-        let (current, status) = match &before {
-            DocumentState::There(stored) => (Some(stored.stamp.version), StatusCode::OK),
-            DocumentState::Gone(_) => (None, StatusCode::CREATED),
-        };
-        if_match.check(current)?;
-        let edit = edit(inbox, caller, bot_id, id, &before);
-        match inbox.table.edit_document(&edit, document).await? {
-            Edited::Done(stamp) => {
-                return Ok(answer(status, id, document.clone(), stamp.version));
-            }
-            Edited::NoBot => return Err(Problem::not_found()),
-            Edited::Full => {
-                return Err(Problem::conflict(format!(
-                    "the bot has {MAX_DOCUMENTS} documents, and more are not possible"
-                )));
-            }
-            Edited::Changed | Edited::TokenTaken => {}
-        }
-    }
-    Err(busy())
-}
-
-fn edit<'a>(
-    inbox: &Inbox,
-    caller: &'a Caller,
-    bot_id: &'a BotId,
-    id: &'a DocumentId,
-    before: &'a DocumentState,
-) -> DocumentEdit<'a> {
-    DocumentEdit {
-        owner: &caller.owner,
-        bot_id,
-        id,
-        before,
-        by: &caller.key_id,
-        now: inbox.clock.now(),
     }
 }
