@@ -1,4 +1,4 @@
-//! Bots, documents and their versions, through the HTTP API of the inbox.
+//! Bots and their versions, through the HTTP API of the inbox.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,19 +7,17 @@
     reason = "a test that cannot go on should end right there"
 )]
 
-use std::time::Duration;
-
 use clivy::access::Role;
 use clivy::conversation::ids::BotId;
-use clivy::conversation::outcome::TurnStatus;
 use serde_json::{Value, json};
 use tests::api::Api;
-use tests::bubbles::{bot, bubble};
+use tests::bubbles::bot;
+use tests::faults::{Fault, ROLE, Role as FaultRole, When};
 use tests::world::TestWorld;
 
 const DEMO: &str = "/api/bots/demo";
 
-fn settings(token: Value) -> Value {
+fn settings(token: &str) -> Value {
     json!({"name": "Toko", "system_prompt": "Anda melayani.", "models": ["a/b", {"name": "c/d", "context_tokens": 4096}],
         "max_price": {"prompt": 1.5}, "gateway": {"kind": "wuzapi", "url": "http://gateway.test/", "token": token}})
 }
@@ -52,7 +50,7 @@ async fn a_bot_is_made_changed_listed_and_deleted() {
     let world = TestWorld::new(&[]).await;
     let api = world.api(Role::Owner).await;
     assert_eq!(api.get(DEMO).await.status, 404);
-    let made = api.put(DEMO, settings(json!("t1"))).await;
+    let made = api.put(DEMO, settings("t1")).await;
     assert_eq!(made.headers["etag"], "\"1\"");
     let made = made.expect(201);
     assert_eq!(
@@ -83,7 +81,7 @@ async fn a_bot_is_made_changed_listed_and_deleted() {
     // Whose it was is all that is left.
     assert_eq!(partitions(&world, "demo").await, ["CFG"]);
     assert_eq!(world.world.table.bot_of_token("t1").await.unwrap(), None);
-    let again = api.put(DEMO, settings(json!("t1"))).await.expect(201);
+    let again = api.put(DEMO, settings("t1")).await.expect(201);
     assert_eq!(
         again["version"], 4,
         "an earlier version's tag must not fit the new bot"
@@ -94,7 +92,7 @@ async fn a_bot_is_made_changed_listed_and_deleted() {
 async fn no_answer_and_no_version_holds_a_secret() {
     let world = TestWorld::new(&[]).await;
     let api = world.api(Role::Owner).await;
-    let mut body = settings(json!("hunter2-token"));
+    let mut body = settings("hunter2-token");
     body["openrouter_key"] = json!("hunter2-key");
     body["gateway"]["hmac_key"] = json!("hunter2-hmac");
     body["gateway"]["secret_path"] = json!("hunter2-path");
@@ -149,7 +147,7 @@ async fn no_answer_and_no_version_holds_a_secret() {
 }
 
 fn settings_without_token() -> Value {
-    let mut body = settings(json!(null));
+    let mut body = settings("");
     body["gateway"].as_object_mut().unwrap().remove("token");
     body
 }
@@ -214,14 +212,10 @@ async fn what_cannot_be_stored_is_refused_and_the_field_is_named() {
         ("%2e%2e", 422),
     ] {
         let path = format!("/api/bots/{id}");
-        assert_eq!(
-            api.put(&path, settings(json!("x"))).await.status,
-            status,
-            "{id}"
-        );
+        assert_eq!(api.put(&path, settings("x")).await.status, status, "{id}");
     }
     let odd = "/api/bots/toko%20%23%F0%9F%98%80";
-    api.put(odd, settings(json!("x"))).await.expect(201);
+    api.put(odd, settings("x")).await.expect(201);
     assert_eq!(api.get(odd).await.status, 200);
 }
 
@@ -239,7 +233,7 @@ async fn a_gateway_on_aws_is_on_the_public_internet() {
         "http://[::1]",
         "http://2130706433",
     ] {
-        let mut body = settings(json!("t"));
+        let mut body = settings("t");
         body["gateway"]["url"] = json!(url);
         let problem = api.put(DEMO, body).await.expect(422);
         assert_eq!(
@@ -247,7 +241,7 @@ async fn a_gateway_on_aws_is_on_the_public_internet() {
             "gateway.url is not an address of the public internet"
         );
     }
-    let mut body = settings(json!("t"));
+    let mut body = settings("t");
     body["gateway"]["url"] = json!("https://wuzapi.example.com");
     api.put(DEMO, body).await.expect(201);
 }
@@ -260,7 +254,7 @@ async fn somebody_elses_bot_is_not_there_and_its_token_cannot_be_taken() {
     let before = everything(&world).await;
     for (method, path, body) in [
         ("GET", "/api/bots/demo", None),
-        ("PUT", "/api/bots/demo", Some(settings(json!("x")))),
+        ("PUT", "/api/bots/demo", Some(settings("x"))),
         ("DELETE", "/api/bots/demo", None),
         ("GET", "/api/bots/demo/versions", None),
         ("GET", "/api/bots/demo/versions/1", None),
@@ -272,17 +266,12 @@ async fn somebody_elses_bot_is_not_there_and_its_token_cannot_be_taken() {
         let reply = thief.send(method, path, body, &[]).await;
         assert_eq!(reply.status, 404, "{method} {path}");
     }
-    let stolen = thief
-        .put("/api/bots/mine", settings(json!("token-demo")))
-        .await;
+    let stolen = thief.put("/api/bots/mine", settings("token-demo")).await;
     stolen.expect(409);
     assert_eq!(everything(&world).await, before);
+    thief.put("/api/bots/mine", settings("t")).await.expect(201);
     thief
-        .put("/api/bots/mine", settings(json!("t")))
-        .await
-        .expect(201);
-    thief
-        .put("/api/bots/mine", settings(json!("token-demo")))
+        .put("/api/bots/mine", settings("token-demo"))
         .await
         .expect(409);
     let table = &world.world.table;
@@ -291,7 +280,7 @@ async fn somebody_elses_bot_is_not_there_and_its_token_cannot_be_taken() {
     assert_eq!(owner_of("t").await.as_str(), "mine");
     // The token of a bot that gave it up is free.
     thief
-        .put("/api/bots/mine", settings(json!("t2")))
+        .put("/api/bots/mine", settings("t2"))
         .await
         .expect(200);
     assert_eq!(table.bot_of_token("t").await.unwrap(), None);
@@ -306,8 +295,8 @@ async fn of_two_owners_who_want_one_id_one_gets_it() {
         let path = format!("/api/bots/race-{n}");
         let (one, other) = (world.api_with(a.expose()), world.api_with(b.expose()));
         let (one, other) = tokio::join!(
-            one.put(&path, settings(json!(format!("a{n}")))),
-            other.put(&path, settings(json!(format!("b{n}")))),
+            one.put(&path, settings(&format!("a{n}"))),
+            other.put(&path, settings(&format!("b{n}"))),
         );
         let mut statuses = [one.status.as_u16(), other.status.as_u16()];
         statuses.sort_unstable();
@@ -327,18 +316,6 @@ async fn of_two_owners_who_want_one_id_one_gets_it() {
         }
         assert_eq!(owned, 1, "the loser's token leads nowhere");
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_id_of_a_deleted_bot_stays_its_owners_with_its_conversations() {
-    let world = TestWorld::new(&[bot("demo")]).await;
-    let api = world.api(Role::Owner).await;
-    assert_eq!(api.delete(DEMO).await.status, 204);
-    let (other, _) = world.key("other", Role::Owner).await;
-    let other = world.api_with(other.expose());
-    other.put(DEMO, settings(json!("t"))).await.expect(404);
-    assert_eq!(world.world.table.bot_of_token("t").await.unwrap(), None);
-    api.put(DEMO, settings(json!("t"))).await.expect(201);
 }
 
 #[tokio::test(start_paused = true)]
@@ -388,7 +365,7 @@ async fn a_write_over_another_version_than_the_one_read_is_refused() {
 async fn of_twenty_one_versions_twenty_are_kept_and_any_can_be_brought_back() {
     let world = TestWorld::new(&[]).await;
     let api = world.api(Role::Owner).await;
-    api.put(DEMO, settings(json!("t"))).await.expect(201);
+    api.put(DEMO, settings("t")).await.expect(201);
     let path = "/api/bots/demo/documents/jam";
     for n in 1..=21 {
         let mut body = settings_without_token();
@@ -440,246 +417,7 @@ async fn of_twenty_one_versions_twenty_are_kept_and_any_can_be_brought_back() {
     );
     let kept = partitions(&world, "demo").await;
     assert_eq!(kept.len(), 2 + 2 * 19, "{kept:?}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_deleted_document_can_be_brought_back() {
-    let world = TestWorld::new(&[bot("demo")]).await;
-    let api = world.api(Role::Owner).await;
-    let path = "/api/bots/demo/documents/promo";
-    api.put(path, document("diskon 10%")).await.expect(201);
-    assert_eq!(api.delete(path).await.status, 204);
-    api.delete(path).await.expect(404);
-    api.get(path).await.expect(404);
-    let versions = api.get(&format!("{path}/versions")).await.expect(200);
-    assert_eq!(versions["items"][0]["version"], 1);
-    let back = api
-        .post(&format!("{path}/versions/1/restore"), json!({}))
-        .await
-        .expect(201);
-    assert_eq!(
-        (&back["version"], &back["content"]),
-        (&json!(2), &json!("diskon 10%"))
-    );
-    api.post(&format!("{path}/versions/9/restore"), json!({}))
-        .await
-        .expect(404);
-    api.post(&format!("{path}/versions/x/restore"), json!({}))
-        .await
-        .expect(404);
-    let never = "/api/bots/demo/documents/never/versions";
-    api.get(never).await.expect(404);
-    // A new one under an old name does not write over its versions.
-    assert_eq!(api.delete(path).await.status, 204);
-    assert_eq!(
-        api.put(path, document("baru")).await.expect(201)["version"],
-        3
-    );
-    assert_eq!(
-        api.get(&format!("{path}/versions/2")).await.expect(200)["document"]["content"],
-        "diskon 10%"
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_bot_has_ninety_documents_and_no_more_however_they_come() {
-    let world = TestWorld::new(&[bot("demo")]).await;
-    let api = world.api(Role::Owner).await;
-    for n in 0..88 {
-        api.put(&format!("/api/bots/demo/documents/d{n:02}"), document("x"))
-            .await
-            .expect(201);
-    }
-    let at_once = (0..6).map(|n| {
-        let api = &api;
-        async move {
-            api.put(&format!("/api/bots/demo/documents/e{n}"), document("x"))
-                .await
-                .status
-                .as_u16()
-        }
-    });
-    let statuses = futures_util::future::join_all(at_once).await;
-    let made = statuses.iter().filter(|status| **status == 201).count();
-    assert!(
-        made <= 2 && statuses.iter().all(|status| [201, 409].contains(status)),
-        "{statuses:?}"
-    );
-    for n in 6..8 {
-        api.put(&format!("/api/bots/demo/documents/e{n}"), document("x"))
-            .await;
-    }
-    let listed = api.get("/api/bots/demo/documents").await.expect(200);
-    assert_eq!(listed["items"].as_array().unwrap().len(), 90);
-    api.put("/api/bots/demo/documents/more", document("x"))
-        .await
-        .expect(409);
-    // One that is there can still be changed.
-    api.put("/api/bots/demo/documents/d00", document("y"))
-        .await
-        .expect(200);
-    for bad in ["a%2Fb", "a.b", "%00", &"a".repeat(65)] {
-        api.put(&format!("/api/bots/demo/documents/{bad}"), document("x"))
-            .await
-            .expect(422);
-    }
-    for (body, field) in [
-        (json!({"title": "é".repeat(201), "content": ""}), "title"),
-        (
-            json!({"title": "", "content": "é".repeat(50_001)}),
-            "content",
-        ),
-    ] {
-        let problem = api
-            .put("/api/bots/demo/documents/d00", body)
-            .await
-            .expect(422);
-        assert!(problem["detail"].as_str().unwrap().starts_with(field));
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn markup_in_names_and_documents_is_text_like_any_other() {
-    let world = TestWorld::new(&[bot("demo")]).await;
-    let api = world.api(Role::Owner).await;
-    let markup =
-        "</script><script>alert('x')</script><img src=x onerror=alert(1)>\u{0}\u{202e}\"'`";
-    let mut body = settings_without_token();
-    body["name"] = json!(markup);
-    let answer = api.put(DEMO, body).await;
-    assert_eq!(answer.headers["content-type"], "application/json");
-    assert_eq!(answer.expect(200)["bot"]["name"], markup);
-    let path = "/api/bots/demo/documents/jam";
-    api.put(
-        path,
-        json!({"title": markup, "kind": markup, "content": markup}),
-    )
-    .await
-    .expect(201);
-    let read = api.get(path).await.expect(200);
-    for field in ["title", "kind", "content"] {
-        assert_eq!(read[field], markup);
-    }
-    let listed = api.get("/api/bots/demo/documents").await.expect(200);
-    assert_eq!(listed["items"][0]["characters"], markup.chars().count());
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_edited_document_is_what_the_model_sees_next() {
-    let world = TestWorld::with(&[bot("demo")], &[("BOT_CACHE_SECONDS", "1")]).await;
-    world.start();
-    let api = world.api(Role::Owner).await;
-    let path = "/api/bots/demo/documents/jam";
-    for (n, content) in ["Buka 08-20", "Buka 24 jam"].into_iter().enumerate() {
-        api.put(path, document(content)).await;
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        let second = i64::try_from(n).unwrap() * 60;
-        let body = bubble("demo", "6281", &format!("M{n}"), second, "Jam buka?");
-        assert_eq!(world.post(&body).await.0, 200);
-        world.settle().await;
-        let asked = world.outside.asked();
-        let system = asked[n]["messages"][0]["content"].as_str().unwrap();
-        assert!(system.contains(content), "{system}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_is_pending_when_its_bot_is_deleted_ends_without_a_reply_and_without_a_dead_letter() {
-    let world = TestWorld::with(&[bot("demo")], &[("BOT_CACHE_SECONDS", "0")]).await;
-    let body = bubble("demo", "6281", "M1", 0, "Halo");
-    assert_eq!(world.post(&body).await.0, 200);
-    let api = world.api(Role::Owner).await;
-    assert_eq!(api.delete(DEMO).await.status, 204);
-    world.start();
-    world.settle().await;
-    assert_eq!(
-        world.turn("demo", "6281", 1).await.status,
-        TurnStatus::Skipped
-    );
-    assert!(world.outside.sends().is_empty() && world.outside.asked().is_empty());
-    assert_eq!(world.dead_letters(), Vec::<String>::new());
-    world.assert_quiet().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_bots_file_is_written_again_only_when_it_says_something_else() {
-    let mut demo = bot("demo");
-    let text = |content: &str| serde_json::from_value(document(content)).unwrap();
-    demo.documents = vec![text("satu"), text("dua")];
-    let world = TestWorld::new(std::slice::from_ref(&demo)).await;
-    let api = world.api(Role::Owner).await;
-    let mut body = current(&api, DEMO).await;
-    body["name"] = json!("Nama dari halaman");
-    api.put(DEMO, body).await.expect(200);
-    api.put("/api/bots/demo/documents/0000", document("dari halaman"))
-        .await
-        .expect(200);
-    api.put("/api/bots/demo/documents/promo", document("promo"))
-        .await
-        .expect(201);
-    // The next start, at another address of the demo gateway.
-    demo.gateway.url = "http://127.0.0.1:9999/demo".to_owned();
-    world
-        .world
-        .put_bots(std::slice::from_ref(&demo))
-        .await
-        .unwrap();
-    let kept = api.get(DEMO).await.expect(200);
-    assert_eq!(
-        (&kept["version"], &kept["bot"]["name"]),
-        (&json!(2), &json!("Nama dari halaman"))
-    );
-    assert_eq!(kept["bot"]["gateway"]["url"], demo.gateway.url);
-    let ids = |list: Value| -> Vec<(String, u64)> {
-        let items = list["items"].as_array().unwrap().iter();
-        items
-            .map(|item| {
-                (
-                    item["id"].as_str().unwrap().to_owned(),
-                    item["version"].as_u64().unwrap(),
-                )
-            })
-            .collect()
-    };
-    let listed = ids(api.get("/api/bots/demo/documents").await.expect(200));
-    assert_eq!(
-        listed,
-        [
-            ("0000".to_owned(), 2),
-            ("0001".to_owned(), 1),
-            ("promo".to_owned(), 1)
-        ]
-    );
-    // The file says something else.
-    demo.documents.pop();
-    world
-        .world
-        .put_bots(std::slice::from_ref(&demo))
-        .await
-        .unwrap();
-    let written = api.get(DEMO).await.expect(200);
-    assert_eq!(
-        (&written["version"], &written["bot"]["name"]),
-        (&json!(3), &json!("Toko demo"))
-    );
-    let listed = ids(api.get("/api/bots/demo/documents").await.expect(200));
-    assert_eq!(listed, [("0000".to_owned(), 3), ("promo".to_owned(), 1)]);
-    let was = api.get("/api/bots/demo/versions/2").await.expect(200);
-    assert_eq!(was["bot"]["name"], "Nama dari halaman");
-    api.post(
-        "/api/bots/demo/documents/0001/versions/1/restore",
-        json!({}),
-    )
-    .await
-    .expect(201);
-    // A bot that was deleted is written again.
-    assert_eq!(api.delete(DEMO).await.status, 204);
-    world
-        .world
-        .put_bots(std::slice::from_ref(&demo))
-        .await
-        .unwrap();
-    assert_eq!(api.get(DEMO).await.expect(200)["version"], 5);
+    assert_eq!(world.faults.refused(), Vec::<String>::new());
 }
 
 #[tokio::test(start_paused = true)]
@@ -689,9 +427,7 @@ async fn who_may_only_read_or_answer_changes_nothing() {
         let api = world.api(role).await;
         api.get(DEMO).await.expect(200);
         api.put(DEMO, json!({"not": "settings"})).await.expect(403);
-        api.put("/api/bots/new", settings(json!("t")))
-            .await
-            .expect(404);
+        api.put("/api/bots/new", settings("t")).await.expect(404);
         api.delete(DEMO).await.expect(403);
         api.put("/api/bots/demo/documents/a", document("x"))
             .await
@@ -702,5 +438,20 @@ async fn who_may_only_read_or_answer_changes_nothing() {
     }
     let none = world.api_without_key();
     none.get("/api/bots").await.expect(401);
-    none.put(DEMO, settings(json!("t"))).await.expect(401);
+    none.put(DEMO, settings("t")).await.expect(401);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_whose_answer_is_lost_is_one_write() {
+    let world = TestWorld::new(&[]).await;
+    let api = world.api(Role::Owner).await;
+    for at in 0..4 {
+        let path = format!("/api/bots/lost-{at}");
+        let put = api.put(&path, settings(&format!("t{at}")));
+        world
+            .faults
+            .arm(FaultRole::Inbox, at, Fault::Error(When::After));
+        ROLE.scope(FaultRole::Inbox, put).await.expect(201);
+        assert_eq!(api.get(&path).await.expect(200)["version"], 1, "{at}");
+    }
 }
