@@ -41,6 +41,7 @@ pub fn routes() -> OpenApiRouter<Arc<Inbox>> {
 
 /// The caller's bots.
 #[derive(Serialize, ToSchema)]
+#[schema(as = BotList)]
 struct Bots {
     items: Vec<BotSummary>,
     /// Always null: there is one page.
@@ -103,7 +104,7 @@ impl IntoResponse for Written {
 }
 
 /// The caller's bots, by id.
-#[utoipa::path(get, path = "/api/bots", tag = "bots", responses(
+#[utoipa::path(get, operation_id = "list_bots", path = "/api/bots", tag = "bots", responses(
     (status = 200, description = "All of them", body = Bots),
     (status = 401, description = "No API key, or one that is not valid", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "Our own trouble: try again", body = Problem, content_type = "application/problem+json"),
@@ -122,7 +123,7 @@ async fn list(State(inbox): State<Arc<Inbox>>, caller: Caller) -> Result<Json<Bo
 }
 
 /// A bot's settings, without its secrets.
-#[utoipa::path(get, path = "/api/bots/{bot}", tag = "bots",
+#[utoipa::path(get, operation_id = "get_bot", path = "/api/bots/{bot}", tag = "bots",
     params(("bot" = String, Path, description = "The bot's id")),
     responses(
         (status = 200, description = "The settings", body = BotAnswer, headers(("ETag" = String, description = "The version"))),
@@ -134,7 +135,7 @@ async fn get(State(inbox): State<Arc<Inbox>>, on: OnBot<Viewer>) -> Result<Respo
 }
 
 /// Makes a bot, or changes its settings. The state before is kept as a version.
-#[utoipa::path(put, path = "/api/bots/{bot}", tag = "bots", request_body = Settings,
+#[utoipa::path(put, operation_id = "put_bot", path = "/api/bots/{bot}", tag = "bots", request_body = Settings,
     params(
         ("bot" = String, Path, description = "The bot's id: the gateway's instance name, 1 to 200 characters without / and control characters"),
         ("If-Match" = Option<String>, Header, description = "Only over this version"),
@@ -158,7 +159,7 @@ async fn put(
 }
 
 /// Deletes a bot with its documents and versions. Its conversations stay until they expire, and its id stays its owner's.
-#[utoipa::path(delete, path = "/api/bots/{bot}", tag = "bots",
+#[utoipa::path(delete, operation_id = "delete_bot", path = "/api/bots/{bot}", tag = "bots",
     params(("bot" = String, Path, description = "The bot's id")),
     responses((status = 204, description = "Deleted"), Problems))]
 async fn delete(State(inbox): State<Arc<Inbox>>, on: OnBot<Owner>) -> Result<StatusCode, Problem> {
@@ -176,7 +177,7 @@ async fn delete(State(inbox): State<Arc<Inbox>>, on: OnBot<Owner>) -> Result<Sta
 }
 
 /// The versions of a bot's settings, newest first.
-#[utoipa::path(get, path = "/api/bots/{bot}/versions", tag = "bots",
+#[utoipa::path(get, operation_id = "list_bot_versions", path = "/api/bots/{bot}/versions", tag = "bots",
     params(("bot" = String, Path, description = "The bot's id")),
     responses((status = 200, description = "At most 20, the current one first", body = Versions), Problems))]
 async fn list_versions(
@@ -192,7 +193,7 @@ async fn list_versions(
 }
 
 /// A version of a bot's settings, without secrets.
-#[utoipa::path(get, path = "/api/bots/{bot}/versions/{version}", tag = "bots",
+#[utoipa::path(get, operation_id = "get_bot_version", path = "/api/bots/{bot}/versions/{version}", tag = "bots",
     params(
         ("bot" = String, Path, description = "The bot's id"),
         ("version" = u64, Path, description = "The version's number"),
@@ -214,7 +215,7 @@ async fn get_version(
 }
 
 /// Brings a version back, as a new one. The secrets stay what they are.
-#[utoipa::path(post, path = "/api/bots/{bot}/versions/{version}/restore", tag = "bots",
+#[utoipa::path(post, operation_id = "restore_bot", path = "/api/bots/{bot}/versions/{version}/restore", tag = "bots",
     params(
         ("bot" = String, Path, description = "The bot's id"),
         ("version" = u64, Path, description = "The version's number"),

@@ -7,7 +7,7 @@ use clivy::conversation::bot_limits::{self, Unfit};
 use clivy::conversation::gateway_address::Reach;
 use clivy::conversation::ids::BotId;
 use clivy::conversation::opt;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::problem::Problem;
@@ -29,6 +29,18 @@ impl<'de> Deserialize<'de> for SecretField {
         let secret = Option::<String>::deserialize(from)?;
         Ok(secret.map_or(Self::Remove, Self::Set))
     }
+}
+
+/// Never with what it holds. (Fields of it are left out; serde would leave them out of the document as well if it were told
+/// so once and for all.)
+impl Serialize for SecretField {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_none()
+    }
+}
+
+fn is_secret(_: &SecretField) -> bool {
+    true
 }
 
 impl SecretField {
@@ -64,11 +76,11 @@ pub struct Settings {
     pub fallback_text: String,
     /// A message that is one of these words opts out; off when empty.
     #[serde(default = "opt::default_out_words")]
-    #[schema(value_type = Vec<Word>, max_items = 50)]
+    #[schema(value_type = Vec<OptWord>, max_items = 50)]
     pub opt_out_words: Vec<String>,
     /// A message that is one of these words opts in again.
     #[serde(default = "opt::default_in_words")]
-    #[schema(value_type = Vec<Word>, max_items = 50)]
+    #[schema(value_type = Vec<OptWord>, max_items = 50)]
     pub opt_in_words: Vec<String>,
     /// The text that confirms an opt-out; a default when blank.
     #[serde(default)]
@@ -80,18 +92,18 @@ pub struct Settings {
     pub opt_in_text: String,
     /// The models that are asked, one after another until one answers; the system's default when empty.
     #[serde(default)]
-    #[schema(value_type = Vec<Model>, max_items = 10)]
+    #[schema(value_type = Vec<ModelChoice>, max_items = 10)]
     pub models: Vec<ModelEntry>,
     /// What answers may cost at most; no bound when null.
     #[serde(default)]
-    #[schema(value_type = Option<Price>)]
+    #[schema(value_type = Option<PriceBound>)]
     pub max_price: Option<MaxPrice>,
     /// A cheaper model for simple bursts; none when null.
     #[serde(default)]
-    #[schema(value_type = Option<Simple>)]
+    #[schema(value_type = Option<SimpleModel>)]
     pub simple: Option<SimpleRule>,
     /// The owner's own OpenRouter key, which then pays: visible ASCII.
-    #[serde(default, skip_serializing)]
+    #[serde(default, skip_serializing_if = "is_secret")]
     #[schema(value_type = Option<String>, write_only, min_length = 1, max_length = 500, pattern = "^[!-~]+$")]
     pub openrouter_key: SecretField,
     /// Whether a question that was asked before may get the same answer.
@@ -115,15 +127,15 @@ pub struct GatewaySettings {
     #[schema(min_length = 1, max_length = 2_048)]
     pub url: String,
     /// The session token it knows us by: visible ASCII. A new bot needs one, and it cannot be removed.
-    #[serde(default, skip_serializing)]
+    #[serde(default, skip_serializing_if = "is_secret")]
     #[schema(value_type = Option<String>, write_only, min_length = 1, max_length = 500, pattern = "^[!-~]+$")]
     pub token: SecretField,
     /// When set, every webhook must be signed with it.
-    #[serde(default, skip_serializing)]
+    #[serde(default, skip_serializing_if = "is_secret")]
     #[schema(value_type = Option<String>, write_only, min_length = 1, max_length = 500)]
     pub hmac_key: SecretField,
     /// When set, every webhook must come to `/webhook/ai/{secret_path}`.
-    #[serde(default, skip_serializing)]
+    #[serde(default, skip_serializing_if = "is_secret")]
     #[schema(value_type = Option<String>, write_only, min_length = 1, max_length = 500, pattern = "^[A-Za-z0-9_-]+$")]
     pub secret_path: SecretField,
 }
@@ -237,7 +249,7 @@ pub fn secrets(bot: &Bot) -> Vec<&'static str> {
     .collect()
 }
 
-pub use shapes::{GatewayProtocol, Model, Price, Simple, Word};
+pub use shapes::{GatewayProtocol, ModelChoice, OptWord, PriceBound, SimpleModel};
 
 /// What the document says of types whose own crate knows nothing of it.
 mod shapes {
@@ -249,7 +261,7 @@ mod shapes {
     /// A word.
     #[derive(ToSchema)]
     #[schema(max_length = 50)]
-    pub struct Word(String);
+    pub struct OptWord(String);
 
     /// A gateway's protocol.
     #[derive(Serialize, Deserialize, ToSchema)]
@@ -262,7 +274,7 @@ mod shapes {
     /// A model: its name, or the name with what prompt and answer may come to together.
     #[derive(Serialize, Deserialize, ToSchema)]
     #[serde(untagged)]
-    pub enum Model {
+    pub enum ModelChoice {
         /// Its name at the provider.
         Name(ModelName),
         /// With its context.
@@ -289,7 +301,7 @@ mod shapes {
     /// US dollars per million tokens.
     #[derive(Serialize, Deserialize, ToSchema)]
     #[serde(deny_unknown_fields)]
-    pub struct Price {
+    pub struct PriceBound {
         /// For the prompt.
         #[schema(minimum = 0, maximum = 1_000_000)]
         prompt: Option<f64>,
@@ -301,9 +313,9 @@ mod shapes {
     /// A cheaper model for short bursts that ask for no price and complain of nothing.
     #[derive(Serialize, Deserialize, ToSchema)]
     #[serde(deny_unknown_fields)]
-    pub struct Simple {
+    pub struct SimpleModel {
         /// It.
-        model: Model,
+        model: ModelChoice,
         /// The longest burst that is simple, in characters; 60 when absent.
         #[serde(default)]
         #[schema(minimum = 0, maximum = 4_294_967_295_u64)]

@@ -30,6 +30,7 @@ impl From<Stamp> for VersionSummary {
 
 /// Versions, newest first: at most 20.
 #[derive(Serialize, ToSchema)]
+#[schema(as = VersionList)]
 pub struct Versions {
     items: Vec<VersionSummary>,
     /// Always null: there is one page.

@@ -44,7 +44,7 @@ fn id_of_path(text: &str) -> Result<DocumentId, Problem> {
 }
 
 /// The documents of a bot, by id.
-#[utoipa::path(get, path = "/api/bots/{bot}/documents", tag = "bots",
+#[utoipa::path(get, operation_id = "list_documents", path = "/api/bots/{bot}/documents", tag = "bots",
     params(("bot" = String, Path, description = "The bot's id")),
     responses((status = 200, description = "All of them", body = Documents), Problems))]
 async fn list(
@@ -66,7 +66,7 @@ async fn list(
 }
 
 /// A document.
-#[utoipa::path(get, path = "/api/bots/{bot}/documents/{document}", tag = "bots",
+#[utoipa::path(get, operation_id = "get_document", path = "/api/bots/{bot}/documents/{document}", tag = "bots",
     params(
         ("bot" = String, Path, description = "The bot's id"),
         ("document" = String, Path, description = "The document's id"),
@@ -93,7 +93,7 @@ async fn get(
 }
 
 /// Makes a document, or changes it. The state before is kept as a version.
-#[utoipa::path(put, path = "/api/bots/{bot}/documents/{document}", tag = "bots", request_body = Text,
+#[utoipa::path(put, operation_id = "put_document", path = "/api/bots/{bot}/documents/{document}", tag = "bots", request_body = Text,
     params(
         ("bot" = String, Path, description = "The bot's id"),
         ("document" = String, Path, description = "The document's id: 1 to 64 letters, digits, - and _. Documents stand in the prompt in the order of their ids"),
@@ -121,7 +121,7 @@ async fn put(
 }
 
 /// Deletes a document. Its versions stay, and can be brought back.
-#[utoipa::path(delete, path = "/api/bots/{bot}/documents/{document}", tag = "bots",
+#[utoipa::path(delete, operation_id = "delete_document", path = "/api/bots/{bot}/documents/{document}", tag = "bots",
     params(
         ("bot" = String, Path, description = "The bot's id"),
         ("document" = String, Path, description = "The document's id"),
@@ -140,7 +140,7 @@ async fn delete(
 }
 
 /// The versions of a document, newest first; also of one that was deleted.
-#[utoipa::path(get, path = "/api/bots/{bot}/documents/{document}/versions", tag = "bots",
+#[utoipa::path(get, operation_id = "list_document_versions", path = "/api/bots/{bot}/documents/{document}/versions", tag = "bots",
     params(
         ("bot" = String, Path, description = "The bot's id"),
         ("document" = String, Path, description = "The document's id"),
@@ -167,7 +167,7 @@ async fn list_versions(
 }
 
 /// A version of a document.
-#[utoipa::path(get, path = "/api/bots/{bot}/documents/{document}/versions/{version}", tag = "bots",
+#[utoipa::path(get, operation_id = "get_document_version", path = "/api/bots/{bot}/documents/{document}/versions/{version}", tag = "bots",
     params(
         ("bot" = String, Path, description = "The bot's id"),
         ("document" = String, Path, description = "The document's id"),
@@ -190,7 +190,7 @@ async fn get_version(
 }
 
 /// Brings a version back, as a new one; also of a document that was deleted.
-#[utoipa::path(post, path = "/api/bots/{bot}/documents/{document}/versions/{version}/restore", tag = "bots",
+#[utoipa::path(post, operation_id = "restore_document", path = "/api/bots/{bot}/documents/{document}/versions/{version}/restore", tag = "bots",
     params(
         ("bot" = String, Path, description = "The bot's id"),
         ("document" = String, Path, description = "The document's id"),

@@ -51,6 +51,7 @@ impl From<Document> for Text {
 
 /// The documents of a bot, in the order in which they stand in the prompt.
 #[derive(Serialize, ToSchema)]
+#[schema(as = DocumentList)]
 pub struct Documents {
     pub items: Vec<DocumentSummary>,
     /// Always null: there is one page.
