@@ -15,6 +15,8 @@ use tests::faults::{Fault, ROLE, Role as FaultRole, When};
 use tests::world::TestWorld;
 
 const DEMO: &str = "/api/bots/demo";
+/// The inbox plays a part that nobody else plays in these tests.
+const INBOX: FaultRole = FaultRole::Credits;
 
 fn settings(token: &str) -> Value {
     json!({"name": "Toko", "system_prompt": "Anda melayani.", "models": ["a/b", {"name": "c/d", "context_tokens": 4096}],
@@ -80,8 +82,8 @@ async fn a_deletion_that_dies_anywhere_is_finished_by_the_next_one() {
             api.put(path, document("24 jam")).await.expect(200);
             let body = api.get(DEMO).await.expect(200)["bot"].clone();
             api.put(DEMO, body).await.expect(200);
-            world.faults.arm(FaultRole::Inbox, at, Fault::Crash(when));
-            let deletion = ROLE.scope(FaultRole::Inbox, api.delete(DEMO));
+            world.faults.arm(INBOX, at, Fault::Crash(when));
+            let deletion = ROLE.scope(INBOX, api.delete(DEMO));
             let is_done = tokio::select! {
                 reply = deletion => reply.status == 204,
                 () = world.faults.death() => false,
