@@ -358,6 +358,10 @@ fn settings_of(
             .get(name)
             .is_some_and(|value| !value.trim().is_empty())
     };
+    if !given(&settings, "BOT_CACHE_SECONDS") {
+        // Whoever edits a bot here wants to see what it changes.
+        settings.insert("BOT_CACHE_SECONDS".to_owned(), "1".to_owned());
+    }
     let has_key = given(&settings, "OPENROUTER_API_KEY");
     let demo = !has_key && !given(&settings, "OPENROUTER_BASE_URL");
     if demo {

@@ -192,13 +192,17 @@ impl World {
             Arc::clone(&clock),
             for_credits,
         );
-        let inbox = Inbox::new(
-            aws_sdk_dynamodb::Client::new(&functions),
-            aws_sdk_sqs::Client::new(&functions),
-            Arc::clone(&parts.http),
-            Arc::clone(&clock),
-            for_inbox,
-        )?;
+        let inbox = Inbox {
+            // The owner of the bots is the owner of this machine.
+            allow_private_gateways: true,
+            ..Inbox::new(
+                aws_sdk_dynamodb::Client::new(&functions),
+                aws_sdk_sqs::Client::new(&functions),
+                Arc::clone(&parts.http),
+                Arc::clone(&clock),
+                for_inbox,
+            )?
+        };
         let direct = sdk(Wire::new(
             engines.clone(),
             Arc::new(crate::engines::Through),
@@ -225,13 +229,14 @@ impl World {
         })
     }
 
-    /// Writes bots into the table.
+    /// Writes the bots of a file into the table. What was edited since the file was written last stays, until the file
+    /// says something else.
     ///
     /// # Errors
     /// The engine refuses one.
     pub async fn put_bots(&self, bots: &[Bot]) -> anyhow::Result<()> {
         for bot in bots {
-            self.table.put_bot(bot, self.clock.now()).await?;
+            self.table.sync_bot(bot, self.clock.now()).await?;
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ pub mod access;
 pub mod aws;
 pub mod bots;
 pub mod breaker;
+pub mod breakers;
 pub mod channel;
 pub mod clock;
 pub mod config;

@@ -8,6 +8,7 @@ pub mod auth;
 mod cursor;
 mod etag;
 mod extract;
+mod if_match;
 mod page;
 mod problem;
 pub mod settings;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use axum::Router;
+use clivy::breakers::Breakers;
 use clivy::clock::{Clock, SystemClock};
 use clivy::http::{Http, Network};
 use clivy::llm::LlmClient;
@@ -37,12 +39,16 @@ pub struct Inbox {
     pub http: Arc<dyn Http>,
     /// OpenRouter with the key that pays for bots without one of their own.
     pub llm: LlmClient,
+    /// The breakers of the models' providers, as this instance sees them.
+    pub breakers: Breakers,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Names for logs and for the model's provider.
     pub pseudonyms: Pseudonyms,
     /// The settings.
     pub settings: Settings,
+    /// Whether a bot's gateway may be in a private network. On AWS it never may: the address would be a way into ours.
+    pub allow_private_gateways: bool,
 }
 
 impl Inbox {
@@ -78,9 +84,11 @@ impl Inbox {
             queue: Queue::new(sqs, stores.queue_url.clone(), pseudonyms.clone()),
             llm: LlmClient::new(Arc::clone(&http), settings.openrouter.clone()),
             http,
+            breakers: Breakers::default(),
             clock,
             pseudonyms,
             settings,
+            allow_private_gateways: false,
         })
     }
 

@@ -36,6 +36,8 @@ pub struct Settings {
     pub model: ModelEntry,
     /// `AI_MAX_TOKENS` (800): the longest answer.
     pub ai_max_tokens: u32,
+    /// `BREAKER_COOLDOWN_SECONDS` (60), in milliseconds: how long a provider is left alone after a probe has failed.
+    pub breaker_cooldown_ms: i64,
 }
 
 impl Settings {
@@ -55,6 +57,7 @@ impl Settings {
             openrouter: config::openrouter(reader),
             model: config::default_model(reader),
             ai_max_tokens: config::ai_max_tokens(reader),
+            breaker_cooldown_ms: i64::from(config::breaker_cooldown_seconds(reader)) * 1000,
         }
     }
 }

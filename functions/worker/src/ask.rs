@@ -3,14 +3,14 @@
 
 use std::collections::BTreeSet;
 
+use clivy::breakers::{Given, Leave};
 use clivy::conversation::ids::EpochMs;
 use clivy::conversation::outcome::{Attempt, Spent};
 use clivy::error::Class;
-use clivy::llm::{ErrorKind, LlmError, Onward, Provider, Rung};
+use clivy::llm::{ErrorKind, LlmError, Onward, Patience as _, Rung, breaker_name};
 use clivy::step;
 use clivy::table::TableError;
 
-use crate::breakers::{Given, Leave};
 use crate::burst::Conversation;
 use crate::failure::Failure;
 use crate::record::{Held, Job};
@@ -73,16 +73,6 @@ struct Climb<'a> {
     hope: Option<Failure>,
 }
 
-/// The name of a provider's item: a bot with a key of its own has a breaker of its own.
-pub fn provider_name(held: &Held, provider: Provider) -> String {
-    match (provider, held.bot.openrouter_key.as_deref()) {
-        (Provider::OpenRouter, Some(_)) => {
-            format!("{}#{}", provider.as_str(), held.bot.bot_id.as_str())
-        }
-        _ => provider.as_str().to_owned(),
-    }
-}
-
 /// Until when no provider of the ladder may be asked; none when one is worth trying (K2).
 pub async fn all_shut_until(
     job: &Job<'_>,
@@ -93,7 +83,7 @@ pub async fn all_shut_until(
     let now = worker.clock.now();
     let mut earliest: Option<EpochMs> = None;
     for rung in rungs {
-        let name = provider_name(held, rung.provider);
+        let name = breaker_name(&held.bot, rung.provider);
         match worker
             .breakers
             .shut_until(&worker.table, &name, now)
@@ -175,7 +165,7 @@ impl Climb<'_> {
     /// Leave to ask a rung; none when it is skipped.
     async fn leave(&mut self, rung: &Rung) -> Result<Option<Given>, TableError> {
         let worker = self.asking.job.worker;
-        let name = provider_name(self.asking.held, rung.provider);
+        let name = breaker_name(&self.asking.held.bot, rung.provider);
         if self.shut.contains(&name) {
             return Ok(None);
         }
@@ -232,7 +222,7 @@ impl Climb<'_> {
             "the model gave no answer"
         );
         self.record(started_at, &rung.model, kind.as_str(), &error.to_string());
-        let name = provider_name(self.asking.held, rung.provider);
+        let name = breaker_name(&self.asking.held.bot, rung.provider);
         if kind == ErrorKind::DailyFreeLimit {
             let until = error.resets_at.unwrap_or_else(|| now.next_utc_midnight());
             let worker = self.asking.job.worker;

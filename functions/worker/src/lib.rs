@@ -8,7 +8,6 @@
 mod answer;
 mod ask;
 mod batch;
-pub mod breakers;
 mod burst;
 mod deliver;
 mod failure;
@@ -26,6 +25,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use clivy::bots::Bots;
+use clivy::breakers::Breakers;
 use clivy::channel::wuzapi::Sender;
 use clivy::clock::{Clock, SystemClock};
 use clivy::conversation::bot::ModelEntry;
@@ -49,7 +49,7 @@ pub struct Worker {
     /// Bots, cached.
     pub bots: Bots,
     /// The breakers of the models' providers, as this instance sees them.
-    pub breakers: breakers::Breakers,
+    pub breakers: Breakers,
     /// OpenRouter with the key that pays for bots without one of their own.
     pub llm: LlmClient,
     /// The provider below OpenRouter, where there is one.
@@ -112,7 +112,7 @@ impl Worker {
             table,
             queue: Queue::new(sqs, settings.stores.queue_url, pseudonyms.clone()),
             dlq_url: settings.dlq_url,
-            breakers: breakers::Breakers::default(),
+            breakers: Breakers::default(),
             llm: LlmClient::new(Arc::clone(&http), settings.openrouter),
             second: settings.second.map(|second| Second {
                 client: LlmClient::new(Arc::clone(&http), second.settings),

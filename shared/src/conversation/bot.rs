@@ -120,6 +120,68 @@ impl Bot {
         non_blank(&self.fallback_text).unwrap_or(DEFAULT_FALLBACK_TEXT)
     }
 
+    /// The same without secrets and documents: what is kept of a version.
+    #[must_use]
+    pub fn without_secrets(&self) -> Self {
+        Self {
+            openrouter_key: None,
+            gateway: Gateway {
+                token: String::new(),
+                hmac_key: None,
+                secret_path: None,
+                ..self.gateway.clone()
+            },
+            documents: Vec::new(),
+            ..self.clone()
+        }
+    }
+
+    /// These settings with the secrets of others.
+    #[must_use]
+    pub fn with_secrets_of(self, other: &Self) -> Self {
+        Self {
+            openrouter_key: other.openrouter_key.clone(),
+            gateway: Gateway {
+                kind: self.gateway.kind,
+                url: self.gateway.url,
+                ..other.gateway.clone()
+            },
+            ..self
+        }
+    }
+
+    /// What stays of a bot that was deleted: whose it was. It answers nobody, so that what is still pending ends without
+    /// a reply and not as a dead letter (I1), and nobody else can take its id and with it its conversations (I12).
+    #[must_use]
+    pub fn deleted(&self) -> Self {
+        Self {
+            bot_id: self.bot_id.clone(),
+            owner: self.owner.clone(),
+            name: String::new(),
+            active: false,
+            system_prompt: String::new(),
+            fallback_text: String::new(),
+            opt_out_words: opt::default_out_words(),
+            opt_in_words: opt::default_in_words(),
+            opt_out_text: String::new(),
+            opt_in_text: String::new(),
+            models: Vec::new(),
+            max_price: None,
+            simple: None,
+            openrouter_key: None,
+            response_cache: false,
+            allow_training: false,
+            gateway: Gateway {
+                kind: self.gateway.kind,
+                url: String::new(),
+                token: String::new(),
+                hmac_key: None,
+                secret_path: None,
+            },
+            documents: Vec::new(),
+        }
+    }
+
     /// The text that confirms what a contact has decided.
     #[must_use]
     pub fn opt_text(&self, opt: Opt) -> String {
@@ -334,6 +396,20 @@ mod tests {
             let error = parsed(&extra).unwrap_err();
             assert!(error.contains(reason), "{extra}: {error}");
         }
+    }
+
+    #[test]
+    fn what_is_kept_of_a_version_or_a_deleted_bot_holds_no_secret() {
+        let bot = parsed(&json!({"openrouter_key": "hunter2", "name": "Toko", "gateway": {"kind": "wuzapi",
+            "url": "https://gw.example", "token": "hunter2", "hmac_key": "hunter2", "secret_path": "hunter2"}}))
+        .unwrap();
+        for kept in [bot.without_secrets(), bot.deleted()] {
+            let json = serde_json::to_string(&kept).unwrap();
+            assert!(!json.contains("hunter2"), "{json}");
+            assert_eq!(serde_json::from_str::<Bot>(&json).unwrap(), kept);
+        }
+        assert_eq!(bot.without_secrets().with_secrets_of(&bot), bot);
+        assert!(!bot.deleted().active);
     }
 
     #[test]

@@ -2,8 +2,10 @@
 
 pub mod backoff;
 pub mod bot;
+pub mod bot_limits;
 pub mod brake;
 pub mod decide;
+pub mod gateway_address;
 pub mod head;
 pub mod ids;
 pub mod message;
@@ -15,3 +17,4 @@ pub mod question;
 pub mod rate;
 pub mod room;
 pub mod trigger;
+pub mod version;

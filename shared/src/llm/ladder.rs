@@ -24,6 +24,17 @@ impl Provider {
     }
 }
 
+/// The name of a provider's breaker: a bot with a key of its own has one of its own.
+#[must_use]
+pub fn breaker_name(bot: &Bot, provider: Provider) -> String {
+    match (provider, bot.openrouter_key.as_deref()) {
+        (Provider::OpenRouter, Some(_)) => {
+            format!("{}#{}", provider.as_str(), bot.bot_id.as_str())
+        }
+        _ => provider.as_str().to_owned(),
+    }
+}
+
 /// One model to ask.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Rung {

@@ -2,6 +2,7 @@
 
 mod account;
 mod answer;
+mod asking;
 mod classify;
 mod client;
 mod error;
@@ -23,10 +24,11 @@ mod client_tests;
 
 pub use account::{Credits, KeyInfo};
 pub use answer::{LlmAnswer, Usage};
+pub use asking::{Asking, Fitted, Patience};
 pub use classify::classify;
 pub use client::{Ask, Dialect, LlmClient, LlmSettings};
 pub use error::{Class, ErrorKind, LlmError, Onward, Weight};
-pub use ladder::{Provider, Rung, ladder};
+pub use ladder::{Provider, Rung, breaker_name, ladder};
 pub use simple::is_simple;
 pub use wait::MAX_WAIT;
 pub use wording::TokenNumbers;

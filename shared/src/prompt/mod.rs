@@ -178,9 +178,20 @@ fn assemble(
     messages
 }
 
+/// The documents that a prompt of this level shows to whoever asks `question`, the most relevant first.
+#[must_use]
+pub fn documents_for<'b>(
+    bot: &'b Bot,
+    question: &str,
+    limits: &Limits,
+    level: Level,
+) -> Vec<&'b Document> {
+    rank::most_relevant(&bot.documents, question, level.documents(limits))
+}
+
 fn system(bot: &Bot, question: &str, limits: &Limits, level: Level) -> String {
     let mut text = format!("{}\n\n{STYLE_RULES}", bot.system_prompt().trim());
-    let documents = rank::most_relevant(&bot.documents, question, level.documents(limits));
+    let documents = documents_for(bot, question, limits, level);
     if !documents.is_empty() {
         text.push_str("\n\n");
         text.push_str(DOCUMENTS_HEADING);

@@ -7,6 +7,7 @@ use crate::conversation::ids::{
     BotId, Contact, ConversationId, EpochMs, MessageId, MessageKey, hex,
 };
 use crate::conversation::outcome::TurnStatus;
+use crate::conversation::version::{DocumentId, Version};
 
 /// The sort key of a conversation's HEAD.
 pub const HEAD: &str = "HEAD";
@@ -16,7 +17,9 @@ pub const MESSAGE_PREFIX: &str = "M#";
 pub const TURN_PREFIX: &str = "T#";
 /// The sort key of a bot's settings.
 pub const BOT_SETTINGS: &str = "CFG";
-/// What the sort keys of a bot's documents begin with.
+/// What the sort keys of the versions of a bot's settings begin with.
+pub const SETTINGS_VERSION_PREFIX: &str = "CFG#";
+/// What the sort keys of a bot's documents begin with, and those of their versions.
 pub const DOCUMENT_PREFIX: &str = "DOC#";
 /// The sort key of a breaker's state.
 pub const BREAKER: &str = "STATE";
@@ -105,10 +108,28 @@ pub fn bot(bot_id: &BotId) -> String {
     format!("B#{}", bot_id.as_str())
 }
 
-/// One document of a bot.
+/// One document of a bot. An id never holds `#`.
 #[must_use]
-pub fn document(index: usize) -> String {
-    format!("{DOCUMENT_PREFIX}{index:04}")
+pub fn document(id: &DocumentId) -> String {
+    format!("{DOCUMENT_PREFIX}{}", id.as_str())
+}
+
+/// The versions of a bot's settings and documents that are not the current ones.
+#[must_use]
+pub fn bot_versions(bot_id: &BotId) -> String {
+    format!("V#{}", bot_id.as_str())
+}
+
+/// What the sort keys of the versions of a document begin with.
+#[must_use]
+pub fn document_versions(id: &DocumentId) -> String {
+    format!("{DOCUMENT_PREFIX}{}#", id.as_str())
+}
+
+/// A version: what it is a version of, by its prefix, and its number. Sorts by number.
+#[must_use]
+pub fn version(prefix: &str, version: Version) -> String {
+    format!("{prefix}{:010}", version.0)
 }
 
 /// The bot of a gateway token. The token itself is never a key.
@@ -248,6 +269,11 @@ mod tests {
         );
         assert_eq!(parse_usage_hour("D#20#H#02"), Some((20, 2)));
         assert_eq!(credits_run(at), "RUN#2025112002");
+        let document_id = DocumentId::in_file(7);
+        assert_eq!(document(&document_id), "DOC#0007");
+        let of_document = document_versions(&document_id);
+        assert_eq!(version(&of_document, Version(3)), "DOC#0007#0000000003");
+        assert_eq!(bot_versions(&id.bot_id), "V#demo");
         assert!(owed(&id).starts_with("W#"));
         assert!(!token("secret").contains("secret"));
     }

@@ -4,6 +4,10 @@
 mod api_keys;
 mod batch;
 mod bot;
+mod bot_delete;
+mod bot_edit;
+mod bot_file;
+mod bot_versions;
 mod breaker;
 mod breaker_pause;
 mod cache;
@@ -11,6 +15,7 @@ mod claim;
 mod commit;
 mod conversations;
 mod credits;
+mod documents;
 mod draft;
 mod erase;
 mod item;
@@ -43,6 +48,9 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason};
 
 pub use api_keys::Revoked;
+pub use bot::{BotState, StoredBot};
+pub use bot_edit::{BotEdit, Edited};
+pub use bot_versions::Kind;
 pub use breaker::{Failure, Probe};
 pub use breaker_pause::{Closed, Opened};
 pub use cache::{CACHED_FOR_MS, Cached};
@@ -50,11 +58,13 @@ pub use claim::{ClaimRequest, Claimed};
 pub use commit::{Commit, Committed};
 pub use conversations::{Filter, Listing, Read};
 pub use credits::{CreditsRun, Hour, HourFinished, HourTaken};
+pub use documents::{DocumentEdit, DocumentState, StoredDocument};
 pub use draft::Drafted;
 pub use messages::StoredMessage;
 pub use outgoing::{Outgoing, StoredOutgoing};
 pub use outgoing_send::Emptied;
 pub use owed::{Owed, OwedPage, OwedTo};
+pub use owners::ListedBot;
 pub use page::{Page, Place};
 pub use pause::{Paused, Resumed};
 pub use release::{Release, Released, Why};
@@ -212,6 +222,11 @@ impl Cancelled {
     /// The item as it was when the n-th write's condition failed.
     fn old_item(&self, index: usize) -> Option<&Item> {
         self.reasons.get(index).and_then(CancellationReason::item)
+    }
+
+    /// Whether any write's condition failed.
+    fn any_condition_failed(&self) -> bool {
+        (0..self.reasons.len()).any(|index| self.condition_failed(index))
     }
 
     /// The error of a transaction that was cancelled for a reason it has no answer to.

@@ -5,6 +5,17 @@ use super::{Table, TableError, keys, s};
 use crate::access::OwnerId;
 use crate::conversation::ids::BotId;
 
+/// A bot in its owner's list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedBot {
+    /// The bot.
+    pub bot_id: BotId,
+    /// The name people see.
+    pub name: String,
+    /// Whether it answers.
+    pub is_active: bool,
+}
+
 impl Table {
     /// Whether a bot is this owner's (I12). Read consistently. Costs 1 RCU.
     ///
@@ -30,6 +41,15 @@ impl Table {
     /// # Errors
     /// The table cannot be reached, or an item is malformed.
     pub async fn bots_of(&self, owner: &OwnerId) -> Result<Vec<BotId>, TableError> {
+        let listed = self.list_bots(owner).await?;
+        Ok(listed.into_iter().map(|bot| bot.bot_id).collect())
+    }
+
+    /// The same with what the list shows of them.
+    ///
+    /// # Errors
+    /// The table cannot be reached, or an item is malformed.
+    pub async fn list_bots(&self, owner: &OwnerId) -> Result<Vec<ListedBot>, TableError> {
         const OPERATION: &str = "bots_of";
         let mut pages = self
             .client
@@ -50,7 +70,19 @@ impl Table {
                 .and_then(|sk| sk.strip_prefix(keys::BOT_OF_OWNER_PREFIX))
                 .and_then(|id| BotId::new(id).ok())
                 .ok_or_else(|| TableError::malformed(OPERATION, "sk"))?;
-            found.push(bot_id);
+            found.push(ListedBot {
+                bot_id,
+                name: item
+                    .get("bot_name")
+                    .and_then(|name| name.as_s().ok())
+                    .cloned()
+                    .unwrap_or_default(),
+                is_active: item
+                    .get("active")
+                    .and_then(|active| active.as_bool().ok())
+                    .copied()
+                    .unwrap_or(true),
+            });
         }
         Ok(found)
     }

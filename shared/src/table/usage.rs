@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, Update};
 
 use super::schema::item_key;
 use super::store::{token, update};
-use super::{Item, Name, Table, TableError, keys, n, s};
+use super::{Item, Name, Table, TableError, Transacted, keys, n, s};
 use crate::conversation::ids::{BotId, ConversationId, EpochMs, Fence};
 use crate::conversation::outcome::{Spent, TurnStatus};
 use crate::usage::{Bucket, Day, Times, UsageCounts, UsageHour};
@@ -115,18 +115,52 @@ impl Table {
         now: EpochMs,
     ) -> Result<(), TableError> {
         const OPERATION: &str = "count_lost";
+        let name = token(&[OPERATION, &keys::conversation(id), &fence.0.to_string()]);
         let counts = UsageCounts::of(spent);
-        if moved(&counts).is_empty() {
+        self.count(OPERATION, Name::Once(&name), &id.bot_id, &counts, now)
+            .await
+    }
+
+    /// Counts a question that a person has asked to try the bot: no turn will count its calls (I8).
+    ///
+    /// Key: the bot's usage of this hour. Once per call; what is repeated after a lost answer is counted once. Costs 2 WCU.
+    ///
+    /// # Errors
+    /// The table cannot be reached: then these calls are missing from the ledger.
+    pub async fn count_trial(
+        &self,
+        bot_id: &BotId,
+        spent: &Spent,
+        now: EpochMs,
+    ) -> Result<(), TableError> {
+        const OPERATION: &str = "count_trial";
+        let counts = UsageCounts {
+            trials: 1,
+            ..UsageCounts::of(spent)
+        };
+        self.count(OPERATION, Name::EachTime(OPERATION), bot_id, &counts, now)
+            .await
+    }
+
+    async fn count(
+        &self,
+        operation: &'static str,
+        name: Name<'_>,
+        bot_id: &BotId,
+        counts: &UsageCounts,
+        now: EpochMs,
+    ) -> Result<(), TableError> {
+        if moved(counts).is_empty() {
             return Ok(());
         }
         let usage = self
-            .add_usage(&id.bot_id, now, &counts)
+            .add_usage(bot_id, now, counts)
             .build()
-            .map_err(|e| TableError::malformed(OPERATION, e.to_string()))?;
-        let name = token(&[OPERATION, &keys::conversation(id), &fence.0.to_string()]);
-        self.transact(OPERATION, Name::Once(&name), vec![update(usage)])
-            .await
-            .map(|_| ())
+            .map_err(|e| TableError::malformed(operation, e.to_string()))?;
+        match self.transact(operation, name, vec![update(usage)]).await? {
+            Transacted::Done => Ok(()),
+            Transacted::Cancelled(cancelled) => Err(cancelled.refused(operation)),
+        }
     }
 
     /// A bot's usage of the days (UTC) `from` to `to`, both included, hour by hour, oldest first; hours in which nothing

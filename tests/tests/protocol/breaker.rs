@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clivy::breaker::Breaker;
+use clivy::breakers::{Breakers, Leave};
 use clivy::conversation::ids::Owner;
 use clivy::conversation::outcome::TurnStatus;
 use clivy::llm::ErrorKind;
@@ -10,7 +11,6 @@ use serde_json::json;
 use tests::bubbles::{bot, bubble};
 use tests::outside::Model;
 use tests::world::TestWorld;
-use worker::breakers::{Breakers, Leave};
 
 const OPENROUTER: &str = "openrouter";
 

@@ -1,13 +1,13 @@
-//! The worker's side of the breakers, one per provider and key: whether a provider may be asked, and what its answer
+//! The breakers as one instance sees them, one per provider and key: whether a provider may be asked, and what its answer
 //! says about it.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use clivy::breaker::{Breaker, Gate, Limits, Provider};
-use clivy::conversation::ids::{EpochMs, Owner};
-use clivy::llm::{ErrorKind, Weight};
-use clivy::table::{Failure, Probe, Table, TableError};
+use crate::breaker::{Breaker, Gate, Limits, Provider};
+use crate::conversation::ids::{EpochMs, Owner};
+use crate::llm::{ErrorKind, Weight};
+use crate::table::{Failure, Probe, Table, TableError};
 
 /// How long an instance uses what it has read.
 const KEEP_MS: i64 = 2_000;
@@ -195,6 +195,34 @@ impl Breakers {
         }
         self.keep(name, provider, now);
         Ok(opened)
+    }
+
+    /// Tells the breaker how a call went that a person has made to try a bot, and no customer waits for. An answer mends it
+    /// as any other does. A failure counts only where it was the probe: somebody who tries a slow or broken model five
+    /// times must not silence the bot, and customers' calls find out by themselves.
+    ///
+    /// # Errors
+    /// The table cannot be reached: a probe is over by itself.
+    pub async fn tell_of_trial(
+        &self,
+        table: &Table,
+        given: &Given,
+        failed: Option<ErrorKind>,
+        cooldown_ms: i64,
+        now: EpochMs,
+    ) -> Result<(), TableError> {
+        let speaks_against = failed.is_some_and(|kind| kind.breaker_weight() != Weight::None);
+        if speaks_against && !given.is_probe {
+            return Ok(());
+        }
+        // How many failures open it does not matter to a probe.
+        let limits = Limits {
+            max_failures: 1,
+            cooldown_ms,
+        };
+        self.tell(table, given, failed, limits, now)
+            .await
+            .map(|_| ())
     }
 
     /// Parks a model until then, for all instances.
