@@ -7,6 +7,7 @@ use clivy::{
     aws,
     clock::SystemClock,
     config::{self, Reader},
+    metrics::Metrics,
     telemetry,
 };
 use credits::{Credits, settings::Settings};
@@ -24,6 +25,7 @@ async fn main() -> anyhow::Result<()> {
         aws_sdk_sns::Client::new(&sdk),
         &http,
         Arc::new(SystemClock),
+        Metrics::stdout(),
         settings,
     ));
     let handler = lambda_runtime::service_fn(move |event: LambdaEvent<serde_json::Value>| {

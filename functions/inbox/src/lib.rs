@@ -7,6 +7,7 @@ pub mod api;
 pub mod auth;
 mod cursor;
 mod extract;
+mod measure;
 mod page;
 mod problem;
 pub mod settings;
@@ -19,6 +20,7 @@ use axum::Router;
 use clivy::clock::{Clock, SystemClock};
 use clivy::http::{Http, Network};
 use clivy::llm::LlmClient;
+use clivy::metrics::Metrics;
 use clivy::pseudonym::Pseudonyms;
 use clivy::queue::Queue;
 use clivy::table::Table;
@@ -38,6 +40,8 @@ pub struct Inbox {
     pub llm: LlmClient,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Where metrics go.
+    pub metrics: Metrics,
     /// Names for logs and for the model's provider.
     pub pseudonyms: Pseudonyms,
     /// The settings.
@@ -55,6 +59,7 @@ impl Inbox {
             aws_sdk_sqs::Client::new(sdk),
             Arc::new(Network::new()?),
             Arc::new(SystemClock),
+            Metrics::stdout(),
             settings,
         )
     }
@@ -68,6 +73,7 @@ impl Inbox {
         sqs: aws_sdk_sqs::Client,
         http: Arc<dyn Http>,
         clock: Arc<dyn Clock>,
+        metrics: Metrics,
         settings: Settings,
     ) -> anyhow::Result<Self> {
         let pseudonyms = Pseudonyms::new(&settings.pseudonym_key)?;
@@ -78,6 +84,7 @@ impl Inbox {
             llm: LlmClient::new(Arc::clone(&http), settings.openrouter.clone()),
             http,
             clock,
+            metrics,
             pseudonyms,
             settings,
         })
@@ -96,5 +103,9 @@ pub fn router(inbox: Arc<Inbox>) -> Router {
     let (api, document) = api::routes().split_for_parts();
     api.merge(api::document(&document))
         .merge(page::routes())
+        .layer(axum::middleware::from_fn_with_state(
+            Arc::clone(&inbox),
+            measure::measure,
+        ))
         .with_state(inbox)
 }

@@ -7,6 +7,7 @@ use clivy::{
     aws,
     clock::SystemClock,
     config::{self, Reader},
+    metrics::Metrics,
     telemetry,
 };
 use lambda_runtime::LambdaEvent;
@@ -22,6 +23,7 @@ async fn main() -> anyhow::Result<()> {
         aws_sdk_dynamodb::Client::new(&sdk),
         aws_sdk_sqs::Client::new(&sdk),
         Arc::new(SystemClock),
+        Metrics::stdout(),
         settings,
     )?);
     sweeper.warm_up().await;

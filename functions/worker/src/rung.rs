@@ -14,6 +14,7 @@ use clivy::step;
 use crate::Worker;
 use crate::burst::Conversation;
 use crate::failure::{LAST_ASK_MS, outcome_at};
+use crate::observe;
 use crate::record::{Held, Job};
 
 /// What must be left of the invocation after the model has answered: draft, send, commit.
@@ -118,6 +119,7 @@ impl Asking<'_> {
             Ok(answer) => answer.usage,
             Err(error) => error.usage.unwrap_or_default(),
         };
+        observe::call(self.job, self.held, rung, &asked, &usage, latency_ms);
         let is_wasted = asked.is_err() && usage.completion_tokens > 0;
         *spent = spent.plus(used_up(&usage, latency_ms, is_wasted));
         let answer = asked?;

@@ -99,11 +99,10 @@ impl Event for CallMade<'_> {
     fn records(&self) -> Vec<Record> {
         let is_free = if self.is_free { "true" } else { "false" };
         let call = match self.provider {
-            Provider::OpenRouter => self.record().measured(
-                &metric::OPENROUTER_REQUESTS,
-                1.0,
-                [self.status, is_free],
-            ),
+            Provider::OpenRouter => {
+                self.record()
+                    .measured(&metric::OPENROUTER_REQUESTS, 1.0, [self.status, is_free])
+            }
             Provider::Second => {
                 self.record()
                     .measured(&metric::SECOND_PROVIDER_REQUESTS, 1.0, [self.status])

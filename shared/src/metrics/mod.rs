@@ -119,6 +119,10 @@ mod tests {
         }
         let lines = metrics.lines();
         assert_eq!(lines.len(), KEPT_LINES);
-        assert!(lines[0].contains("\"worker_records_total\":5"), "{}", lines[0]);
+        assert!(
+            lines[0].contains("\"worker_records_total\":5"),
+            "{}",
+            lines[0]
+        );
     }
 }

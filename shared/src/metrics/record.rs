@@ -115,8 +115,7 @@ fn text(word: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::super::catalog::{
-        BREAKER_STATE, CREDITS_REMAINING, HTTP_REQUEST_DURATION, OLDEST_OWED,
-        TURNS_WITHOUT_OUTCOME,
+        BREAKER_STATE, CREDITS_REMAINING, HTTP_REQUEST_DURATION, OLDEST_OWED, TURNS_WITHOUT_OUTCOME,
     };
     use super::*;
 
@@ -164,7 +163,10 @@ mod tests {
             .measured(&BREAKER_STATE, 0.0, [" "])
             .about("model", "é".repeat(5_000));
         assert_eq!(parsed(&record)["provider"], "unknown");
-        assert_eq!(parsed(&record)["model"].as_str().unwrap().chars().count(), 200);
+        assert_eq!(
+            parsed(&record)["model"].as_str().unwrap().chars().count(),
+            200
+        );
     }
 
     #[test]
@@ -180,8 +182,18 @@ mod tests {
     #[test]
     fn money_keeps_its_fraction_and_counts_have_none() {
         let record = Record::default().measured(&CREDITS_REMAINING, -0.25, []);
-        assert!(record.line(EpochMs(0)).unwrap().contains("\"credits_remaining_usd\":-0.25"));
+        assert!(
+            record
+                .line(EpochMs(0))
+                .unwrap()
+                .contains("\"credits_remaining_usd\":-0.25")
+        );
         let record = Record::default().measured(&TURNS_WITHOUT_OUTCOME, 3.0, []);
-        assert!(record.line(EpochMs(0)).unwrap().contains("\"turns_without_outcome\":3"));
+        assert!(
+            record
+                .line(EpochMs(0))
+                .unwrap()
+                .contains("\"turns_without_outcome\":3")
+        );
     }
 }
