@@ -122,7 +122,7 @@ impl Sweeper {
         let looked = self.look_at_all(before, deadline, &mut swept).await;
         self.log(swept);
         match looked {
-            Ok(()) => Ok(self.report(swept, before).await),
+            Ok(()) => Ok(Box::pin(self.report(swept, before)).await),
             Err(error) => {
                 self.report_failed(swept);
                 Err(error)

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -58,35 +59,34 @@ impl<T> Part<Option<T>> {
     }
 }
 
-/// Asks a part, and no longer than it may take. A failure is logged here, once.
-pub async fn timed<T, E: Display>(
-    inbox: &Inbox,
+/// Asks a part, and no longer than it may take. A failure is logged here, once. Boxed: a route asks many parts at once.
+pub fn timed<'a, T: Send + 'a, E: Display>(
+    inbox: &'a Inbox,
     part: &'static str,
-    asked: impl Future<Output = Result<T, E>>,
-) -> Part<T> {
-    let began_at = inbox.clock.now();
-    let answer = tokio::time::timeout(PATIENCE, asked).await;
-    let (value, error) = match answer {
-        Ok(Ok(value)) => (Some(value), None),
-        Ok(Err(error)) => {
-            tracing::warn!(step = "unhealthy", part, %error, "a part of the system fails");
-            (None, Some(PartError::Failed))
-        }
-        Err(_) => {
+    asked: impl Future<Output = Result<T, E>> + Send + 'a,
+) -> BoxFuture<'a, Part<T>> {
+    Box::pin(async move {
+        let began_at = inbox.clock.now();
+        let answer = tokio::time::timeout(PATIENCE, asked).await;
+        let (error, trouble) = match &answer {
+            Ok(Ok(_)) => (None, String::new()),
+            Ok(Err(error)) => (Some(PartError::Failed), error.to_string()),
+            Err(_) => (Some(PartError::TimedOut), "timed out".to_owned()),
+        };
+        if error.is_some() {
             tracing::warn!(
                 step = "unhealthy",
                 part,
-                error = "timed out",
+                error = trouble,
                 "a part of the system fails"
             );
-            (None, Some(PartError::TimedOut))
         }
-    };
-    Part {
-        ms: inbox.clock.now().since_ms(began_at).max(0),
-        error,
-        value,
-    }
+        Part {
+            ms: inbox.clock.now().since_ms(began_at).max(0),
+            error,
+            value: answer.ok().and_then(Result::ok),
+        }
+    })
 }
 
 /// How a part is that messages need.
