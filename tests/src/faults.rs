@@ -19,8 +19,6 @@ pub enum Role {
     Sweeper,
     /// The credits.
     Credits,
-    /// The inbox.
-    Inbox,
 }
 
 tokio::task_local! {

@@ -16,11 +16,13 @@ use local::world::DLQ;
 use serde_json::{Value, json};
 use tests::api::Reply;
 use tests::bubbles::{bot, bubble};
-use tests::faults::{Fault, ROLE, Role as Function, When};
+use tests::faults::{self, Fault, ROLE, When};
 use tests::outside::Account;
 use tests::world::TestWorld;
 
 const RINA: &str = "6281100090001";
+/// Faults happen to a function with a role. The inbox has none of its own, and here nobody else has one.
+const INBOX: faults::Role = faults::Role::Webhook;
 
 async fn sleep(seconds: u64) {
     tokio::time::sleep(Duration::from_secs(seconds)).await;
@@ -34,14 +36,12 @@ async fn sweep(world: &TestWorld) {
 /// A request that meets the faults.
 async fn get(world: &TestWorld, path: &str) -> Reply {
     let api = world.api_without_key();
-    ROLE.scope(Function::Inbox, api.get(path)).await
+    ROLE.scope(INBOX, api.get(path)).await
 }
 
 async fn detailed(world: &TestWorld) -> Value {
     let api = world.api(Role::Viewer).await;
-    let reply = ROLE
-        .scope(Function::Inbox, api.get("/health/detailed"))
-        .await;
+    let reply = ROLE.scope(INBOX, api.get("/health/detailed")).await;
     reply.expect(200)
 }
 
@@ -52,10 +52,7 @@ async fn a_process_lives_whatever_else_is_broken() {
     let live = get(&world, "/health/live").await;
     assert_eq!(live.expect(200)["status"], "ok");
     assert_eq!(live.headers["cache-control"], "no-store");
-    assert!(
-        world.faults.effects(Function::Inbox).is_empty(),
-        "nobody was asked"
-    );
+    assert!(world.faults.effects(INBOX).is_empty(), "nobody was asked");
 }
 
 #[tokio::test(start_paused = true)]

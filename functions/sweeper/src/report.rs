@@ -27,7 +27,7 @@ impl Sweeper {
         if let (0, Some(Some(since))) = (swept.oldest_owed_ms, young) {
             swept.oldest_owed_ms = now.since_ms(since).max(0);
         }
-        let is_known = swept.oldest_owed_ms > 0 || young.is_some();
+        let is_known = swept.oldest_owed_ms > 0 || (swept.complete && young.is_some());
         let run = SweeperRun {
             at: now,
             hits: swept.hits as u64,

@@ -9,7 +9,7 @@ use clivy::conversation::ids::EpochMs;
 use clivy::conversation::outcome::TurnStatus;
 use clivy::llm::{LlmAnswer, LlmError, Provider, Rung, Usage};
 use clivy::metrics::{CallMade, PayingKey, TurnEnded};
-use clivy::table::LastOutcome;
+use clivy::table::{LastOutcome, TableError};
 
 use crate::Worker;
 use crate::record::{Held, Job};
@@ -128,25 +128,24 @@ impl Outcomes {
 }
 
 /// Keeps what is due. Best effort, when a record has ended: it must not cost a customer anything. Dying here leaves the
-/// outcome before, and the time tells how old that is.
+/// outcome before, and its time tells how old that is.
 pub async fn keep_outcomes(worker: &Worker) {
-    for (provider, outcome) in worker.outcomes.due(worker.clock.now()) {
-        let kept = worker.table.keep_outcome(provider, &outcome);
-        match tokio::time::timeout(KEEP_PATIENCE, kept).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                tracing::warn!(step = "outcome_not_kept", provider, %error, "health shows an older outcome");
-            }
-            Err(_) => {
-                tracing::warn!(
-                    step = "outcome_not_kept",
-                    provider,
-                    error = "timed out",
-                    "health shows an older outcome"
-                );
-            }
+    let keep = async {
+        for (provider, outcome) in worker.outcomes.due(worker.clock.now()) {
+            worker.table.keep_outcome(provider, &outcome).await?;
         }
-    }
+        Ok::<_, TableError>(())
+    };
+    let trouble = match tokio::time::timeout(KEEP_PATIENCE, keep).await {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "timed out".to_owned(),
+    };
+    tracing::warn!(
+        step = "outcome_not_kept",
+        error = trouble,
+        "the health route shows an older outcome"
+    );
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ mod record;
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::io::Write as _;
+use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::conversation::ids::EpochMs;
@@ -69,7 +69,7 @@ impl Metrics {
     pub fn emit(&self, at: EpochMs, event: &impl Event) {
         for line in event.records().iter().filter_map(|record| record.line(at)) {
             match &self.0 {
-                Sink::Stdout => print(line),
+                Sink::Stdout => print(&mut std::io::stdout().lock(), line),
                 Sink::Memory(kept) => keep(kept, line),
             }
         }
@@ -89,10 +89,10 @@ impl Metrics {
 }
 
 /// In one write, so that a log line of another task cannot fall into it. `println!` would panic on a broken pipe.
-fn print(mut line: String) {
+fn print(out: &mut impl Write, mut line: String) {
     line.push('\n');
     // There is nobody to tell: a log line would go the same way.
-    let _ = std::io::stdout().lock().write_all(line.as_bytes());
+    let _ = out.write_all(line.as_bytes());
 }
 
 fn keep(kept: &Mutex<VecDeque<String>>, line: String) {
@@ -106,6 +106,34 @@ fn keep(kept: &Mutex<VecDeque<String>>, line: String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_is_printed_whole_and_a_broken_pipe_is_no_trouble() {
+        #[derive(Default)]
+        struct Pipe {
+            writes: Vec<String>,
+            is_broken: bool,
+        }
+        impl Write for Pipe {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                if self.is_broken {
+                    return Err(std::io::ErrorKind::BrokenPipe.into());
+                }
+                self.writes.push(String::from_utf8(bytes.to_vec()).unwrap());
+                Ok(bytes.len())
+            }
+
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let mut pipe = Pipe::default();
+        print(&mut pipe, "{}".to_owned());
+        assert_eq!(pipe.writes, ["{}\n"]);
+        pipe.is_broken = true;
+        print(&mut pipe, "{}".to_owned());
+        assert_eq!(pipe.writes.len(), 1);
+    }
 
     #[test]
     fn the_memory_keeps_the_newest_lines_and_no_more() {
