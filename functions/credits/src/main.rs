@@ -2,14 +2,9 @@
 
 use std::sync::Arc;
 
+use clivy::config::{self, Reader};
 use clivy::http::{Http, Network};
-use clivy::{
-    aws,
-    clock::SystemClock,
-    config::{self, Reader},
-    metrics::Metrics,
-    telemetry,
-};
+use clivy::{aws, clock::SystemClock, metrics::Metrics, telemetry};
 use credits::{Credits, settings::Settings};
 use lambda_runtime::LambdaEvent;
 

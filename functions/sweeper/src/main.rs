@@ -2,14 +2,9 @@
 
 use std::sync::Arc;
 
+use clivy::config::{self, Reader};
 use clivy::conversation::ids::EpochMs;
-use clivy::{
-    aws,
-    clock::SystemClock,
-    config::{self, Reader},
-    metrics::Metrics,
-    telemetry,
-};
+use clivy::{aws, clock::SystemClock, metrics::Metrics, telemetry};
 use lambda_runtime::LambdaEvent;
 use sweeper::{Sweeper, settings::Settings};
 
