@@ -15,6 +15,7 @@ use clivy::conversation::bot::Bot;
 use clivy::conversation::ids::{ConversationId, EpochMs};
 use clivy::conversation::trigger::Trigger;
 use clivy::http::Http;
+use clivy::metrics::Metrics;
 use clivy::pseudonym::Pseudonyms;
 use clivy::queue::Queue;
 use clivy::table::{OwedTo, Table, keys, schema};
@@ -92,6 +93,8 @@ pub struct World {
     pub table: Table,
     /// The queue, past the interceptor.
     pub queue: Queue,
+    /// What the functions have measured.
+    pub metrics: Metrics,
     /// Names for logs.
     pub pseudonyms: Pseudonyms,
     /// The time.
@@ -161,6 +164,8 @@ impl World {
         let for_credits = credits::settings::Settings::from(&mut reader);
         let for_inbox = inbox::settings::Settings::from(&mut reader);
         reader.finish()?;
+        // Not on the terminal, which is for people.
+        let metrics = Metrics::memory();
         let functions = sdk(Wire::new(engines.clone(), parts.intercept));
         let webhook = Webhook {
             // Nobody but this machine reaches it.
@@ -169,6 +174,7 @@ impl World {
                 aws_sdk_dynamodb::Client::new(&functions),
                 aws_sdk_sqs::Client::new(&functions),
                 Arc::clone(&clock),
+                metrics.clone(),
                 for_webhook,
             )?
         };
@@ -177,12 +183,14 @@ impl World {
             aws_sdk_sqs::Client::new(&functions),
             Arc::clone(&parts.http),
             Arc::clone(&clock),
+            metrics.clone(),
             for_worker,
         )?;
         let sweeper = Sweeper::new(
             aws_sdk_dynamodb::Client::new(&functions),
             aws_sdk_sqs::Client::new(&functions),
             Arc::clone(&clock),
+            metrics.clone(),
             for_sweeper,
         )?;
         let credits = Credits::new(
@@ -190,6 +198,7 @@ impl World {
             aws_sdk_sns::Client::new(&functions),
             &parts.http,
             Arc::clone(&clock),
+            metrics.clone(),
             for_credits,
         );
         let inbox = Inbox {
@@ -200,6 +209,7 @@ impl World {
                 aws_sdk_sqs::Client::new(&functions),
                 Arc::clone(&parts.http),
                 Arc::clone(&clock),
+                metrics.clone(),
                 for_inbox,
             )?
         };
@@ -224,6 +234,7 @@ impl World {
             credits: Arc::new(credits),
             inbox: Arc::new(inbox),
             engines,
+            metrics,
             pseudonyms,
             clock,
         })

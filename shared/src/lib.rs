@@ -16,6 +16,7 @@ pub mod credits;
 pub mod error;
 pub mod http;
 pub mod llm;
+pub mod metrics;
 pub mod prompt;
 pub mod pseudonym;
 pub mod queue;

@@ -2,6 +2,7 @@
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sqs::types::QueueAttributeName;
 use serde::{Deserialize, Serialize};
 
 use crate::conversation::ids::{BotId, ConversationId, EpochMs, MessageKey};
@@ -49,6 +50,17 @@ impl QueueError {
     pub fn class(&self) -> Class {
         Class::Retry
     }
+}
+
+/// How much is in a queue, about: SQS counts from many places, which agree after a minute.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Depth {
+    /// Waiting to be received.
+    pub visible: u64,
+    /// Received, and not yet deleted.
+    pub in_flight: u64,
+    /// Sent with a delay that has not passed.
+    pub delayed: u64,
 }
 
 /// A body that is no trigger of this version (I10).
@@ -157,6 +169,46 @@ impl Queue {
                 operation: "set_visibility",
                 code: code(&e),
             })
+    }
+
+    /// How much is in the queue of triggers.
+    ///
+    /// # Errors
+    /// SQS cannot be reached or refuses.
+    pub async fn depth(&self) -> Result<Depth, QueueError> {
+        self.depth_of(&self.url).await
+    }
+
+    /// How much is in the queue at `url`: that of the dead letters. One request.
+    ///
+    /// # Errors
+    /// SQS cannot be reached or refuses, or does not say.
+    pub async fn depth_of(&self, url: &str) -> Result<Depth, QueueError> {
+        use QueueAttributeName as Name;
+        let failed = |code: &str| QueueError {
+            operation: "depth",
+            code: code.to_owned(),
+        };
+        let output = self
+            .client
+            .get_queue_attributes()
+            .queue_url(url)
+            .attribute_names(Name::ApproximateNumberOfMessages)
+            .attribute_names(Name::ApproximateNumberOfMessagesNotVisible)
+            .attribute_names(Name::ApproximateNumberOfMessagesDelayed)
+            .send()
+            .await
+            .map_err(|e| failed(&code(&e)))?;
+        let number = |name: &Name| {
+            let text = output.attributes().and_then(|all| all.get(name));
+            text.and_then(|text| text.parse().ok())
+                .ok_or_else(|| failed("NoCount"))
+        };
+        Ok(Depth {
+            visible: number(&Name::ApproximateNumberOfMessages)?,
+            in_flight: number(&Name::ApproximateNumberOfMessagesNotVisible)?,
+            delayed: number(&Name::ApproximateNumberOfMessagesDelayed)?,
+        })
     }
 
     fn write(&self, trigger: &Trigger) -> Result<String, BadTrigger> {

@@ -18,6 +18,7 @@ use clivy::conversation::ids::{EpochMs, Owner};
 use clivy::credits::{Assessment, Facts, KeyLevel, Past, State, Thresholds, Told, assess};
 use clivy::http::Http;
 use clivy::llm::{LlmClient, LlmError};
+use clivy::metrics::{CreditsChecked, Metrics};
 use clivy::table::{CreditsRun, Hour, HourFinished, HourTaken, Table, TableError};
 use serde::Serialize;
 
@@ -45,6 +46,8 @@ pub struct Credits {
     pub management: Option<LlmClient>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Where metrics go.
+    pub metrics: Metrics,
     /// From where on the owner is told.
     pub thresholds: Thresholds,
     /// How long an empty account pauses the calls before one may probe, in milliseconds.
@@ -97,6 +100,7 @@ impl Credits {
         sns: aws_sdk_sns::Client,
         http: &Arc<dyn Http>,
         clock: Arc<dyn Clock>,
+        metrics: Metrics,
         settings: Settings,
     ) -> Self {
         let client = |settings| LlmClient::new(Arc::clone(http), settings);
@@ -107,6 +111,7 @@ impl Credits {
             openrouter: client(settings.openrouter),
             management: settings.management.map(client),
             clock,
+            metrics,
             thresholds: settings.thresholds,
             cooldown_ms: settings.cooldown_ms,
             attempts: AtomicU64::new(0),
@@ -129,6 +134,7 @@ impl Credits {
                 "this hour is somebody else's"
             ),
         }
+        self.metrics.emit(self.clock.now(), &measured(&checked));
         checked
     }
 
@@ -238,6 +244,21 @@ impl Credits {
             );
         }
         Ok(())
+    }
+}
+
+/// What an invocation says to CloudWatch. Alerts of a run that fails are told again by the next one, and counted there.
+fn measured(checked: &Result<Checked, CreditsError>) -> CreditsChecked {
+    let (result, report) = match checked {
+        Ok(Checked::Run(report)) => ("run", Some(report)),
+        Ok(Checked::AlreadyRun) => ("already_run", None),
+        Ok(Checked::Busy { .. }) => ("busy", None),
+        Err(_) => ("failed", None),
+    };
+    CreditsChecked {
+        result,
+        remaining_usd: report.and_then(|report| report.remaining_usd),
+        alerts: report.map_or(0, |report| report.alerts),
     }
 }
 

@@ -2,13 +2,9 @@
 
 use std::sync::Arc;
 
+use clivy::config::{self, Reader};
 use clivy::http::{Http, Network};
-use clivy::{
-    aws,
-    clock::SystemClock,
-    config::{self, Reader},
-    telemetry,
-};
+use clivy::{aws, clock::SystemClock, metrics::Metrics, telemetry};
 use credits::{Credits, settings::Settings};
 use lambda_runtime::LambdaEvent;
 
@@ -24,6 +20,7 @@ async fn main() -> anyhow::Result<()> {
         aws_sdk_sns::Client::new(&sdk),
         &http,
         Arc::new(SystemClock),
+        Metrics::stdout(),
         settings,
     ));
     let handler = lambda_runtime::service_fn(move |event: LambdaEvent<serde_json::Value>| {

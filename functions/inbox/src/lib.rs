@@ -9,6 +9,7 @@ mod cursor;
 mod etag;
 mod extract;
 mod if_match;
+mod measure;
 mod page;
 mod problem;
 pub mod settings;
@@ -22,6 +23,7 @@ use clivy::breakers::Breakers;
 use clivy::clock::{Clock, SystemClock};
 use clivy::http::{Http, Network};
 use clivy::llm::LlmClient;
+use clivy::metrics::Metrics;
 use clivy::pseudonym::Pseudonyms;
 use clivy::queue::Queue;
 use clivy::table::Table;
@@ -43,6 +45,8 @@ pub struct Inbox {
     pub breakers: Breakers,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Where metrics go.
+    pub metrics: Metrics,
     /// Names for logs and for the model's provider.
     pub pseudonyms: Pseudonyms,
     /// The settings.
@@ -62,6 +66,7 @@ impl Inbox {
             aws_sdk_sqs::Client::new(sdk),
             Arc::new(Network::new()?),
             Arc::new(SystemClock),
+            Metrics::stdout(),
             settings,
         )
     }
@@ -75,6 +80,7 @@ impl Inbox {
         sqs: aws_sdk_sqs::Client,
         http: Arc<dyn Http>,
         clock: Arc<dyn Clock>,
+        metrics: Metrics,
         settings: Settings,
     ) -> anyhow::Result<Self> {
         let pseudonyms = Pseudonyms::new(&settings.pseudonym_key)?;
@@ -86,6 +92,7 @@ impl Inbox {
             http,
             breakers: Breakers::default(),
             clock,
+            metrics,
             pseudonyms,
             settings,
             allow_private_gateways: false,
@@ -105,5 +112,9 @@ pub fn router(inbox: Arc<Inbox>) -> Router {
     let (api, document) = api::routes().split_for_parts();
     api.merge(api::document(&document))
         .merge(page::routes())
+        .layer(axum::middleware::from_fn_with_state(
+            Arc::clone(&inbox),
+            measure::measure,
+        ))
         .with_state(inbox)
 }

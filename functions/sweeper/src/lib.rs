@@ -2,6 +2,7 @@
 //! works on, get a trigger. A backstop: their own triggers should have come back by then, so each hit is logged as
 //! a warning.
 
+mod report;
 pub mod settings;
 
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use clivy::clock::Clock;
 use clivy::conversation::head::Head;
 use clivy::conversation::ids::{EpochMs, MessageKey};
 use clivy::conversation::trigger::{Errand, Trigger};
+use clivy::metrics::Metrics;
 use clivy::pseudonym::{CannotOpen, Pseudonyms};
 use clivy::queue::{Queue, QueueError};
 use clivy::table::{Owed, OwedTo, Table, TableError, keys};
@@ -28,6 +30,8 @@ pub struct Sweeper {
     pub queue: Queue,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Where metrics go.
+    pub metrics: Metrics,
     /// Names for logs.
     pub pseudonyms: Pseudonyms,
     /// How long an answer may be owed before it is swept, in milliseconds.
@@ -45,6 +49,8 @@ pub struct Swept {
     pub turns_without_outcome: usize,
     /// Conversations that are owed an answer but could not be read or triggered.
     pub failed: usize,
+    /// How long the customer waits who has waited longest, in milliseconds, of those that were looked at.
+    pub oldest_owed_ms: i64,
     /// Whether every part of the index was looked at.
     pub complete: bool,
 }
@@ -70,15 +76,17 @@ impl Sweeper {
         dynamodb: aws_sdk_dynamodb::Client,
         sqs: aws_sdk_sqs::Client,
         clock: Arc<dyn Clock>,
+        metrics: Metrics,
         settings: Settings,
     ) -> Result<Self, CannotOpen> {
         let Settings { stores, .. } = settings;
         let pseudonyms = Pseudonyms::new(&settings.pseudonym_key)?;
         Ok(Self {
-            // It writes nothing, so it needs to know no retention.
+            // It writes nothing that expires.
             table: Table::new(dynamodb, stores.table_name, 0),
             queue: Queue::new(sqs, stores.queue_url, pseudonyms.clone()),
             clock,
+            metrics,
             pseudonyms,
             patience_ms: settings.patience_ms,
             outcome_patience_ms: settings.outcome_patience_ms,
@@ -111,17 +119,33 @@ impl Sweeper {
         let patience_ms = self.patience_ms.min(self.outcome_patience_ms);
         let before = self.clock.now().plus_ms(-patience_ms);
         let mut swept = Swept::default();
+        let looked = self.look_at_all(before, deadline, &mut swept).await;
+        self.log(swept);
+        match looked {
+            Ok(()) => Ok(Box::pin(self.report(swept, before)).await),
+            Err(error) => {
+                self.report_failed(swept);
+                Err(error)
+            }
+        }
+    }
+
+    async fn look_at_all(
+        &self,
+        before: EpochMs,
+        deadline: EpochMs,
+        swept: &mut Swept,
+    ) -> Result<(), TableError> {
         for shard in 0..keys::OWED_SHARDS {
             let mut from = None;
             loop {
                 if deadline.since_ms(self.clock.now()) < MARGIN_MS {
-                    self.report(swept);
-                    return Ok(swept);
+                    return Ok(());
                 }
                 let page = self.table.owed(shard, before, from).await?;
                 swept.failed += page.malformed;
                 for owed in &page.owed {
-                    self.trigger(owed, &mut swept).await;
+                    self.trigger(owed, swept).await;
                 }
                 from = page.next;
                 if from.is_none() {
@@ -130,8 +154,7 @@ impl Sweeper {
             }
         }
         swept.complete = true;
-        self.report(swept);
-        Ok(swept)
+        Ok(())
     }
 
     /// One conversation must not keep the others from being swept.
@@ -166,6 +189,8 @@ impl Sweeper {
         if let OwedTo::Person(key) = &owed.to {
             return self.send_on(owed, &head, key, now).await;
         }
+        let waits_ms = head.waits_since(now).map_or(0, |since| now.since_ms(since));
+        swept.oldest_owed_ms = swept.oldest_owed_ms.max(waits_ms);
         if has_no_outcome(&head, now, self.outcome_patience_ms) {
             swept.turns_without_outcome += 1;
             tracing::error!(
@@ -206,7 +231,7 @@ impl Sweeper {
         Ok(true)
     }
 
-    fn report(&self, swept: Swept) {
+    fn log(&self, swept: Swept) {
         tracing::info!(
             step = "sweep",
             sweeper_hits = swept.hits,

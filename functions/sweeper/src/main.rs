@@ -2,13 +2,9 @@
 
 use std::sync::Arc;
 
+use clivy::config::{self, Reader};
 use clivy::conversation::ids::EpochMs;
-use clivy::{
-    aws,
-    clock::SystemClock,
-    config::{self, Reader},
-    telemetry,
-};
+use clivy::{aws, clock::SystemClock, metrics::Metrics, telemetry};
 use lambda_runtime::LambdaEvent;
 use sweeper::{Sweeper, settings::Settings};
 
@@ -22,6 +18,7 @@ async fn main() -> anyhow::Result<()> {
         aws_sdk_dynamodb::Client::new(&sdk),
         aws_sdk_sqs::Client::new(&sdk),
         Arc::new(SystemClock),
+        Metrics::stdout(),
         settings,
     )?);
     sweeper.warm_up().await;

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use clivy::bots::Bots;
 use clivy::clock::Clock;
+use clivy::metrics::{Metrics, RequestServed};
 use clivy::pseudonym::{CannotOpen, Pseudonyms};
 use clivy::queue::Queue;
 use clivy::table::Table;
@@ -35,6 +36,8 @@ pub struct Webhook {
     pub bots: Bots,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Where metrics go.
+    pub metrics: Metrics,
     /// Names for logs.
     pub pseudonyms: Pseudonyms,
     /// The delay of a trigger, in seconds.
@@ -57,6 +60,7 @@ impl Webhook {
         dynamodb: aws_sdk_dynamodb::Client,
         sqs: aws_sdk_sqs::Client,
         clock: Arc<dyn Clock>,
+        metrics: Metrics,
         settings: Settings,
     ) -> Result<Self, CannotOpen> {
         let Settings { stores, .. } = settings;
@@ -67,6 +71,7 @@ impl Webhook {
             queue: Queue::new(sqs, stores.queue_url, pseudonyms.clone()),
             table,
             clock,
+            metrics,
             pseudonyms,
             debounce_seconds: settings.debounce_seconds,
             timeout: settings.timeout,
@@ -86,6 +91,7 @@ impl Webhook {
     /// Answers one request. Never fails: what goes wrong on our side is a 503, after which gateways try
     /// again.
     pub async fn handle(&self, request: Request) -> Response<Body> {
+        let began_at = self.clock.now();
         let answer = match tokio::time::timeout(self.timeout, self.serve(request)).await {
             Ok(answer) => answer,
             Err(_) => {
@@ -93,6 +99,14 @@ impl Webhook {
                 Answer::Unavailable
             }
         };
+        let now = self.clock.now();
+        let served = RequestServed {
+            function: "webhook",
+            status: answer.status(),
+            duration_ms: now.since_ms(began_at),
+            route: None,
+        };
+        self.metrics.emit(now, &served);
         answer.into_response()
     }
 

@@ -6,6 +6,7 @@ use clivy::{
     aws,
     clock::SystemClock,
     config::{self, Reader},
+    metrics::Metrics,
     telemetry,
 };
 use webhook::{Webhook, settings::Settings};
@@ -20,6 +21,7 @@ async fn main() -> anyhow::Result<()> {
         aws_sdk_dynamodb::Client::new(&sdk),
         aws_sdk_sqs::Client::new(&sdk),
         Arc::new(SystemClock),
+        Metrics::stdout(),
         settings,
     )?);
     webhook.warm_up().await;

@@ -7,7 +7,7 @@ use clivy::breakers::{Given, Leave};
 use clivy::conversation::ids::EpochMs;
 use clivy::conversation::outcome::{Attempt, Spent};
 use clivy::error::Class;
-use clivy::llm::{ErrorKind, LlmError, Onward, Patience as _, Rung, breaker_name};
+use clivy::llm::{Asker as _, ErrorKind, LlmError, Onward, Rung, breaker_name};
 use clivy::step;
 use clivy::table::TableError;
 

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use clivy::conversation::ids::{EpochMs, Owner};
+use clivy::metrics::BatchEnded;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 
 use crate::Worker;
+use crate::observe;
 use crate::record::{self, Job};
 
 /// A record is started only while this much is left: less would not do for one answer of the model.
@@ -49,6 +51,11 @@ pub async fn handle(
             response.add_failure(record.message_id.clone().unwrap_or_default());
         }
     }
+    let ended = BatchEnded {
+        records: event.records.len(),
+        again: response.batch_item_failures.len(),
+    };
+    worker.metrics.emit(worker.clock.now(), &ended);
     response
 }
 
@@ -78,6 +85,15 @@ async fn isolated(worker: &Worker, record: &SqsMessage, owner: Owner, deadline: 
             }
         }
     };
+    futures_util::join!(
+        come_back(worker, record, end),
+        observe::keep_outcomes(worker)
+    );
+    end
+}
+
+/// A record that must come again does so when its end says.
+async fn come_back(worker: &Worker, record: &SqsMessage, end: End) {
     if let (End::Again { seconds }, Some(receipt)) = (end, &record.receipt_handle) {
         // Without it the record comes again all the same, when its visibility timeout ends.
         let _ = tokio::time::timeout(
@@ -86,7 +102,6 @@ async fn isolated(worker: &Worker, record: &SqsMessage, owner: Owner, deadline: 
         )
         .await;
     }
-    end
 }
 
 async fn work(worker: &Worker, record: &SqsMessage, owner: Owner, deadline: EpochMs) -> End {

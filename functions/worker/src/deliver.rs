@@ -15,6 +15,7 @@ use crate::ask::Tried;
 use crate::batch::End;
 use crate::burst::gather;
 use crate::failure::{self, Trouble};
+use crate::observe;
 use crate::record::{Held, Job};
 use crate::release;
 use crate::send::{self, Repeat, Sent};
@@ -122,6 +123,8 @@ async fn not_sent(
 
 /// K6. What has come in meanwhile gets its trigger first, then the burst is committed (I3).
 async fn commit(job: &Job<'_>, held: &Held, head: &Head, draft: &Draft) -> Result<End, Trouble> {
+    // A reply that was sent was sent just before.
+    let sent_at = job.worker.clock.now();
     if draft.outcome.status.is_parked() {
         // Before the commit: the dead letter may come twice, but never not at all (I1).
         let parked = Trigger {
@@ -166,6 +169,7 @@ async fn commit(job: &Job<'_>, held: &Held, head: &Head, draft: &Draft) -> Resul
             Committed::Done => {
                 let status = draft.outcome.status.as_str();
                 step!(info, "committed", held.log, { status, }, "committed the burst");
+                observe::turn(job, held, draft, sent_at, now);
                 return Ok(End::Done);
             }
             Committed::FencedOut => {

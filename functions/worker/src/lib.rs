@@ -12,6 +12,7 @@ mod burst;
 mod deliver;
 mod failure;
 mod keep;
+pub mod observe;
 mod outgoing;
 mod record;
 mod release;
@@ -32,6 +33,7 @@ use clivy::conversation::bot::ModelEntry;
 use clivy::conversation::ids::EpochMs;
 use clivy::http::{Http, Network};
 use clivy::llm::LlmClient;
+use clivy::metrics::Metrics;
 use clivy::pseudonym::Pseudonyms;
 use clivy::queue::Queue;
 use clivy::table::Table;
@@ -58,6 +60,10 @@ pub struct Worker {
     pub sender: Sender,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Where metrics go.
+    pub metrics: Metrics,
+    /// How the last call to each provider went.
+    pub outcomes: observe::Outcomes,
     /// Names for logs and for the model's provider.
     pub pseudonyms: Pseudonyms,
     /// The thresholds.
@@ -84,6 +90,7 @@ impl Worker {
             aws_sdk_sqs::Client::new(sdk),
             http,
             Arc::new(SystemClock),
+            Metrics::stdout(),
             settings,
         )
     }
@@ -97,6 +104,7 @@ impl Worker {
         sqs: aws_sdk_sqs::Client,
         http: Arc<dyn Http>,
         clock: Arc<dyn Clock>,
+        metrics: Metrics,
         settings: Settings,
     ) -> anyhow::Result<Self> {
         /// "typing…" and read ticks are not worth a longer wait.
@@ -124,6 +132,8 @@ impl Worker {
                 best_effort_timeout: BEST_EFFORT,
             },
             clock,
+            metrics,
+            outcomes: observe::Outcomes::default(),
             pseudonyms,
             rules: settings.rules,
         })

@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use clivy::conversation::outcome::Spent;
-use clivy::llm::{Asking as AskingRung, LlmAnswer, LlmClient, LlmError, Patience, Provider, Rung};
+use clivy::llm::{
+    Asker, Asking as AskingRung, Called, LlmAnswer, LlmClient, LlmError, Provider, Rung,
+};
 use clivy::prompt::fit::Parts;
 
 use crate::Worker;
 use crate::burst::Conversation;
 use crate::failure::{LAST_ASK_MS, outcome_at};
+use crate::observe;
 use crate::record::{Held, Job};
 
 /// What must be left of the invocation after the model has answered: draft, send, commit.
@@ -44,7 +47,7 @@ impl Asking<'_> {
             user: &worker.pseudonyms.user(id),
             session_id: &worker.pseudonyms.conversation(id),
             clock: worker.clock.as_ref(),
-            patience: self,
+            asker: self,
             log: &self.held.log,
         };
         asking.rung(rung, spent).await.map(|fitted| fitted.answer)
@@ -55,7 +58,7 @@ impl Asking<'_> {
     }
 }
 
-impl Patience for Asking<'_> {
+impl Asker for Asking<'_> {
     /// Within the invocation, and not far beyond the moment at which the customer gets the fallback text instead.
     fn limit(&self) -> Duration {
         let until_outcome = outcome_at(self.job, self.held)
@@ -68,6 +71,10 @@ impl Patience for Asking<'_> {
 
     fn has_time(&self) -> bool {
         self.left_ms() >= SHORTEST_ASK_MS
+    }
+
+    fn called(&self, call: &Called<'_>) {
+        observe::call(self.job, self.held, call);
     }
 }
 

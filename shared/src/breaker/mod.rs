@@ -44,6 +44,39 @@ pub struct Breaker {
     pub probe_until: Option<EpochMs>,
 }
 
+/// How a breaker stands, for people and alarms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Calls are made.
+    Closed,
+    /// One call may try whether they work again, or is trying.
+    HalfOpen,
+    /// No call is made.
+    Open,
+}
+
+impl State {
+    /// The word for people.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::HalfOpen => "half open",
+            Self::Open => "open",
+        }
+    }
+
+    /// The number for alarms: 0 closed, 1 half open, 2 open.
+    #[must_use]
+    pub fn level(self) -> u8 {
+        match self {
+            Self::Closed => 0,
+            Self::HalfOpen => 1,
+            Self::Open => 2,
+        }
+    }
+}
+
 /// What a breaker says to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gate {
@@ -76,14 +109,20 @@ impl Breaker {
         *self == Self::default()
     }
 
+    /// How it stands.
+    #[must_use]
+    pub fn stands(&self, now: EpochMs) -> State {
+        match (self.gate(now), self.open_until) {
+            (Gate::Closed, _) => State::Closed,
+            (Gate::Open { .. }, Some(until)) if now < until => State::Open,
+            _ => State::HalfOpen,
+        }
+    }
+
     /// The word for people.
     #[must_use]
     pub fn state(&self, now: EpochMs) -> &'static str {
-        match (self.gate(now), self.open_until) {
-            (Gate::Closed, _) => "closed",
-            (Gate::Open { .. }, Some(until)) if now < until => "open",
-            _ => "half open",
-        }
+        self.stands(now).as_str()
     }
 }
 

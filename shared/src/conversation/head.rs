@@ -39,6 +39,8 @@ pub struct Head {
     pub opted_out_at: Option<EpochMs>,
     /// Until when the last burst that met a rate limit was held.
     pub held_until: Option<EpochMs>,
+    /// When its last burst was committed.
+    pub ended_at: Option<EpochMs>,
     /// The window of the rate limit.
     pub window: Window,
     /// What earlier tries of the burst in flight have used up.

@@ -152,6 +152,12 @@ impl EpochMs {
         Self(self.0.saturating_add(ms))
     }
 
+    /// The clock hour (UTC) that it is in, counted from 1970.
+    #[must_use]
+    pub fn hour(self) -> i64 {
+        self.0.div_euclid(3_600_000)
+    }
+
     /// The next midnight, UTC.
     #[must_use]
     pub fn next_utc_midnight(self) -> Self {

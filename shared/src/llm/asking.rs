@@ -11,12 +11,27 @@ use crate::step;
 use crate::telemetry::TurnFields;
 use crate::usage::Times;
 
-/// How long whoever asks may wait.
-pub trait Patience: Sync {
+/// Whoever asks: how long they may wait, and what they make of each call.
+pub trait Asker: Sync {
     /// How long one answer may take.
     fn limit(&self) -> Duration;
     /// Whether there is time for another call.
     fn has_time(&self) -> bool;
+    /// A call has ended, well or not.
+    fn called(&self, call: &Called<'_>);
+}
+
+/// A call that has ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Called<'a> {
+    /// The rung.
+    pub rung: &'a Rung,
+    /// What came of it.
+    pub asked: &'a Result<LlmAnswer, LlmError>,
+    /// What it has used up.
+    pub usage: &'a Usage,
+    /// How long it took, in milliseconds.
+    pub latency_ms: i64,
 }
 
 /// Who asks, and what about.
@@ -34,8 +49,8 @@ pub struct Asking<'a> {
     pub session_id: &'a str,
     /// The time.
     pub clock: &'a dyn Clock,
-    /// How long it may take.
-    pub patience: &'a dyn Patience,
+    /// Whose question it is.
+    pub asker: &'a dyn Asker,
     /// What every log line says.
     pub log: &'a TurnFields,
 }
@@ -90,7 +105,7 @@ impl Asking<'_> {
                 }
                 Next::None => return Err(error),
             };
-            if !self.patience.has_time() {
+            if !self.asker.has_time() {
                 return Err(error);
             }
         }
@@ -126,7 +141,7 @@ impl Asking<'_> {
                     max_price: bot.max_price,
                     allow_training: bot.allow_training,
                 },
-                self.patience.limit(),
+                self.asker.limit(),
             )
             .await
             .and_then(sendable);
@@ -135,6 +150,12 @@ impl Asking<'_> {
             Ok(answer) => answer.usage,
             Err(error) => error.usage.unwrap_or_default(),
         };
+        self.asker.called(&Called {
+            rung,
+            asked: &asked,
+            usage: &usage,
+            latency_ms,
+        });
         let failed = asked.as_ref().err().map(|error| error.kind);
         *spent = spent.plus(&used_up(&usage, latency_ms, failed));
         let answer = asked?;

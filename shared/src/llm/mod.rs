@@ -24,7 +24,7 @@ mod client_tests;
 
 pub use account::{Credits, KeyInfo};
 pub use answer::{LlmAnswer, Usage};
-pub use asking::{Asking, Fitted, Patience};
+pub use asking::{Asker, Asking, Called, Fitted};
 pub use classify::classify;
 pub use client::{Ask, Dialect, LlmClient, LlmSettings};
 pub use error::{Class, ErrorKind, LlmError, Onward, Weight};

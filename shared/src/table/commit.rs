@@ -167,7 +167,7 @@ impl Table {
             .table_name(&self.name)
             .set_key(Some(item_key(&keys::conversation(commit.id), keys::HEAD)))
             .update_expression(format!(
-                "SET burst = :burst{said}{failed}{window}{paused}{opted_out}{counted}{still_owed} \
+                "SET burst = :burst, ended_at = :now{said}{failed}{window}{paused}{opted_out}{counted}{still_owed} \
                  REMOVE c_fence, c_owner, c_until, c_since, c_mids, c_text, c_rid, c_outcome, c_sends, \
                  tries, spent, retry_at{opted_in}{wanted_model}{no_longer_owed}"
             ))

@@ -31,6 +31,7 @@ struct HeadItem {
     paused_by: Option<PausedBy>,
     opted_out_at: Option<EpochMs>,
     held_until: Option<EpochMs>,
+    ended_at: Option<EpochMs>,
     rate_since: Option<EpochMs>,
     rate_answered: u32,
     spent: Option<String>,
@@ -90,6 +91,7 @@ pub(super) fn head(operation: &'static str, item: Item) -> Result<Head, TableErr
         paused_by: item.paused_by,
         opted_out_at: item.opted_out_at,
         held_until: item.held_until,
+        ended_at: item.ended_at,
         window: Window {
             since: item.rate_since,
             answered: item.rate_answered,

@@ -23,6 +23,12 @@ pub const SETTINGS_VERSION_PREFIX: &str = "CFG#";
 pub const DOCUMENT_PREFIX: &str = "DOC#";
 /// The sort key of a breaker's state.
 pub const BREAKER: &str = "STATE";
+/// The sort key of how the last call to a provider went, in the partition of its breaker.
+pub const LAST_OUTCOME: &str = "LAST";
+/// The partition of the sweeper.
+pub const SWEEPER: &str = "X#sweeper";
+/// The sort key of its last run.
+pub const SWEEPER_RUN: &str = "RUN";
 /// The sort key of an answer in the response cache.
 pub const CACHED: &str = "V";
 /// The partition of the credits: their runs, and what was told about them.

@@ -68,6 +68,48 @@ impl Table {
             next: output.last_evaluated_key,
         })
     }
+
+    /// Since when the conversation of a shard is owed an answer that has been owed longest, of those not owed before
+    /// `from`; none when there is none. Conversations that a person has paused are owed too. One Query of the sparse
+    /// index for one item, eventually consistent; 0.5 RCU.
+    ///
+    /// # Errors
+    /// The table cannot be reached, or the item is malformed.
+    pub async fn oldest_owed(
+        &self,
+        shard: u32,
+        from: EpochMs,
+    ) -> Result<Option<EpochMs>, TableError> {
+        const OPERATION: &str = "oldest_owed";
+        let output = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(OWED)
+            .key_condition_expression("owed_pk = :shard AND owed_since >= :from")
+            .expression_attribute_values(":shard", s(keys::owed_shard(shard)))
+            .expression_attribute_values(":from", n(from.0))
+            .limit(1)
+            .send()
+            .await
+            .map_err(|e| TableError::from_sdk(OPERATION, &e))?;
+        output
+            .items()
+            .first()
+            .map(|item| owed(item).map(|owed| owed.since))
+            .map(|since| since.ok_or_else(|| TableError::malformed(OPERATION, "owed_since")))
+            .transpose()
+    }
+
+    /// The same over all shards, which are asked at the same time.
+    ///
+    /// # Errors
+    /// As above, of any shard.
+    pub async fn oldest_owed_of_all(&self, from: EpochMs) -> Result<Option<EpochMs>, TableError> {
+        let shards = (0..keys::OWED_SHARDS).map(|shard| self.oldest_owed(shard, from));
+        let oldest = futures_util::future::try_join_all(shards).await?;
+        Ok(oldest.into_iter().flatten().min())
+    }
 }
 
 fn owed(item: &Item) -> Option<Owed> {

@@ -300,6 +300,7 @@ async fn a_bot_that_requires_nothing_is_served_on_one_machine_only() {
             std::time::Duration::from_secs(30),
         ),
         clock: world.world.clock.clone(),
+        metrics: world.world.metrics.clone(),
         pseudonyms: world.world.pseudonyms.clone(),
         debounce_seconds: 3,
         timeout: std::time::Duration::from_secs(8),

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use clivy::breakers::{Given, Leave};
-use clivy::clock::Clock;
 use clivy::conversation::bot::{Bot, ModelEntry};
 use clivy::conversation::ids::{ConversationId, EpochMs, Owner};
 use clivy::conversation::message::{Author, Content, Message, MessageKind};
 use clivy::conversation::outcome::Spent;
 use clivy::llm::{
-    Asking, ErrorKind, Fitted, LlmError, Patience, Provider, Rung, breaker_name, ladder,
+    Asker, Asking, Called, ErrorKind, Fitted, LlmError, Provider, Rung, breaker_name, ladder,
 };
+use clivy::metrics::CallMade;
 use clivy::prompt::fit::Parts;
 use clivy::prompt::{self, Limits};
 use clivy::telemetry::TurnFields;
@@ -141,8 +141,9 @@ impl<'a> Question<'a> {
             user: &inbox.pseudonyms.user(&self.id),
             session_id: &inbox.pseudonyms.conversation(&self.id),
             clock: inbox.clock.as_ref(),
-            patience: &Until {
-                clock: inbox.clock.as_ref(),
+            asker: &Until {
+                inbox,
+                bot: self.bot,
                 at: inbox.clock.now().plus_ms(PATIENCE_MS),
             },
             log: &TurnFields {
@@ -234,17 +235,18 @@ fn refused(error: &LlmError) -> Problem {
 
 /// All calls of a trial end by then.
 struct Until<'a> {
-    clock: &'a dyn Clock,
+    inbox: &'a Inbox,
+    bot: &'a Bot,
     at: EpochMs,
 }
 
 impl Until<'_> {
     fn left_ms(&self) -> i64 {
-        self.at.since_ms(self.clock.now())
+        self.at.since_ms(self.inbox.clock.now())
     }
 }
 
-impl Patience for Until<'_> {
+impl Asker for Until<'_> {
     fn limit(&self) -> Duration {
         let ms = self.left_ms().clamp(SHORTEST_ASK_MS, PATIENCE_MS);
         Duration::from_millis(u64::try_from(ms).unwrap_or_default())
@@ -252,6 +254,11 @@ impl Patience for Until<'_> {
 
     fn has_time(&self) -> bool {
         self.left_ms() >= SHORTEST_ASK_MS
+    }
+
+    fn called(&self, call: &Called<'_>) {
+        let made = CallMade::of(call, self.bot, NOBODY);
+        self.inbox.metrics.emit(self.inbox.clock.now(), &made);
     }
 }
 
