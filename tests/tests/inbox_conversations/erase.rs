@@ -94,7 +94,7 @@ async fn erased_before(index: usize, gateway: &[Gateway]) -> Option<()> {
     erase(&world).await;
     assert_eq!(left_of(&world, RINA).await, Vec::<Value>::new());
     // The next message comes while the old worker is still at work, or when it has ended.
-    if index % 2 == 0 {
+    if index.is_multiple_of(2) {
         world.settle().await;
         assert_eq!(left_of(&world, RINA).await, Vec::<Value>::new());
     }
