@@ -53,7 +53,7 @@ pub use credits::{CreditsRun, Hour, HourFinished, HourTaken};
 pub use draft::Drafted;
 pub use messages::StoredMessage;
 pub use outgoing::{Outgoing, StoredOutgoing};
-pub use outgoing_send::Emptied;
+pub use outgoing_send::OutgoingCommitted;
 pub use owed::{Owed, OwedPage, OwedTo};
 pub use page::{Page, Place};
 pub use pause::{Paused, Resumed};

@@ -82,17 +82,17 @@ async fn the_inbox_may_die_anywhere() {
 
 #[tokio::test(start_paused = true)]
 async fn the_worker_may_die_anywhere() {
-    // Outbox, messages, send, commit, end.
-    every_fault_at_every_effect(&[], Role::Worker, 10).await;
+    // Outbox, messages, send, commit.
+    every_fault_at_every_effect(&[], Role::Worker, 8).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_worker_may_die_anywhere_while_a_send_waits_for_its_next_try() {
     // Outbox, messages, the next try's time, and what comes back meanwhile.
-    every_fault_at_every_effect(&[Gateway::Refuses], Role::Worker, 13).await;
+    every_fault_at_every_effect(&[Gateway::Refuses], Role::Worker, 11).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_worker_may_die_anywhere_while_a_send_is_repeated_at_once() {
-    every_fault_at_every_effect(&[Gateway::SendsAndBreaks], Role::Worker, 11).await;
+    every_fault_at_every_effect(&[Gateway::SendsAndBreaks], Role::Worker, 9).await;
 }
