@@ -12,7 +12,7 @@ use clivy::conversation::ids::MessageKey;
 use clivy::conversation::message::{Delivery, Message};
 use clivy::conversation::outgoing::{Next, Outbox, decide};
 use clivy::error::Class;
-use clivy::table::{Claimed, Emptied, Released, StoredMessage};
+use clivy::table::{Claimed, OutgoingCommitted, Released, StoredMessage};
 
 use crate::answer::alongside;
 use crate::batch::End;
@@ -93,25 +93,21 @@ async fn settle(job: &Job<'_>, seen: Option<Head>) -> Result<Option<Head>, Troub
 async fn empty(job: &Job<'_>, bot: &Arc<Bot>, mut outbox: Outbox) -> Result<End, Trouble> {
     let id = &job.trigger.conversation;
     loop {
-        let mut stored = job.worker.table.messages(id, &outbox.keys).await?;
+        let stored = job.worker.table.messages(id, &outbox.keys).await?;
         // I4: in the order in which persons wrote them.
-        stored.sort_by(|a, b| a.message.order().cmp(&b.message.order()));
-        for StoredMessage { key, message } in &stored {
-            outbox.keys.remove(key);
-            match deliver(job, bot, key, message, outbox.sends).await? {
-                Went::On => outbox.sends = 1,
-                Went::Off(end) => return Ok(end),
+        let first = stored
+            .iter()
+            .min_by(|a, b| a.message.order().cmp(&b.message.order()));
+        let went = match (first, outbox.keys.first()) {
+            (Some(StoredMessage { key, message }), _) => {
+                deliver(job, bot, key, message, outbox.sends).await?
             }
-        }
-        for erased in &outbox.keys {
-            if let Some(end) = commit(job, erased, Delivery::Undelivered).await? {
-                return Ok(end);
-            }
-        }
-        match job.worker.table.close_outgoing(id, &job.owner).await? {
-            Emptied::Empty => return Ok(End::Done),
-            Emptied::More(more) => outbox = more,
-            Emptied::FencedOut => return fenced_out(job).await,
+            (None, Some(erased)) => commit(job, erased, Delivery::Undelivered).await?,
+            (None, None) => return Ok(End::Done),
+        };
+        match went {
+            Went::On(more) => outbox = more,
+            Went::Off(end) => return Ok(end),
         }
     }
 }
@@ -119,7 +115,7 @@ async fn empty(job: &Job<'_>, bot: &Arc<Bot>, mut outbox: Outbox) -> Result<End,
 /// What comes after a message.
 enum Went {
     /// The next one.
-    On,
+    On(Outbox),
     /// The record ends.
     Off(End),
 }
@@ -167,8 +163,7 @@ async fn deliver(
             Delivery::Undelivered
         }
     };
-    let end = commit(job, key, delivery).await?;
-    Ok(end.map_or(Went::On, Went::Off))
+    commit(job, key, delivery).await
 }
 
 /// Whether a message that was not sent is tried again, and how many sends that gives back; none when it is given up.
@@ -199,18 +194,15 @@ async fn not_now(job: &Job<'_>, seconds: u32, sends_given_back: u32) -> Result<W
     release::again(job, seconds).await.map(Went::Off)
 }
 
-/// What became of a message is written down; gives the record's end when the outbox is not ours any more.
-async fn commit(
-    job: &Job<'_>,
-    key: &MessageKey,
-    delivery: Delivery,
-) -> Result<Option<End>, Trouble> {
+/// What became of a message is written down.
+async fn commit(job: &Job<'_>, key: &MessageKey, delivery: Delivery) -> Result<Went, Trouble> {
     let id = &job.trigger.conversation;
     let table = &job.worker.table;
     let committed = table.commit_outgoing(id, key, &job.owner, delivery);
     match committed.await? {
-        Released::Done => Ok(None),
-        Released::FencedOut => fenced_out(job).await.map(Some),
+        OutgoingCommitted::Emptied => Ok(Went::Off(End::Done)),
+        OutgoingCommitted::More(outbox) => Ok(Went::On(outbox)),
+        OutgoingCommitted::FencedOut => fenced_out(job).await.map(Went::Off),
     }
 }
 

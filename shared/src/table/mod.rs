@@ -65,7 +65,7 @@ pub use draft::Drafted;
 pub use last_outcome::LastOutcome;
 pub use messages::StoredMessage;
 pub use outgoing::{Outgoing, StoredOutgoing};
-pub use outgoing_send::Emptied;
+pub use outgoing_send::OutgoingCommitted;
 pub use owed::{Owed, OwedPage, OwedTo};
 pub use owners::ListedBot;
 pub use page::{Page, Place};

@@ -11,14 +11,14 @@ use crate::conversation::ids::{ConversationId, EpochMs, MessageKey, Owner};
 use crate::conversation::message::Delivery;
 use crate::conversation::outgoing::Outbox;
 
-/// What came of giving the outbox up.
+/// What came of writing down what became of a message.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Emptied {
-    /// Everything in it was sent, or given up.
-    Empty,
-    /// More has come in: it is still ours.
+pub enum OutgoingCommitted {
+    /// Nothing is left to send, and nobody has the outbox any more.
+    Emptied,
+    /// More is to be sent, and the outbox is still ours.
     More(Outbox),
-    /// It is somebody else's by now.
+    /// The outbox is somebody else's by now.
     FencedOut,
 }
 
@@ -68,10 +68,13 @@ impl Table {
         }
     }
 
-    /// Takes a message out of the outbox under its owner, and writes down what became of it. The next one's first send
-    /// counts from here. A message that was erased meanwhile only leaves the outbox.
+    /// Takes a message out of the outbox under its owner, and writes down what became of it. With the last one the outbox
+    /// is given up in the same write: what comes in before that is the owner's to send; what comes in after it finds
+    /// nobody, and its trigger takes the outbox (I3). The next one's first send counts from here. A message that was
+    /// erased meanwhile only leaves the outbox.
     ///
-    /// Keys: HEAD and the message. One transaction. Costs 4 WCU, and 1 in the index of what is owed.
+    /// Keys: HEAD and the message. One transaction. Costs 4 WCU, and 1 in the index of what is owed; the same again when
+    /// it is not the last one.
     ///
     /// # Errors
     /// The table cannot be reached, or conflicts do not end: the lease runs out, and the next owner sends the same id and
@@ -82,64 +85,68 @@ impl Table {
         key: &MessageKey,
         owner: &Owner,
         delivery: Delivery,
-    ) -> Result<Released, TableError> {
-        const OPERATION: &str = "commit_outgoing";
-        let malformed = |e: aws_sdk_dynamodb::error::BuildError| {
-            TableError::malformed(OPERATION, e.to_string())
-        };
+    ) -> Result<OutgoingCommitted, TableError> {
         let pk = keys::conversation(id);
-        let mut writes = vec![
-            update(
-                self.out_of_the_box(id, key, owner)
-                    .build()
-                    .map_err(malformed)?,
-            ),
-            update(
-                self.delivered(&pk, key, delivery)
-                    .build()
-                    .map_err(malformed)?,
-            ),
-        ];
-        while !writes.is_empty() {
-            let count = writes.len().to_string();
-            let name = token(&[
-                OPERATION,
-                &pk,
-                key.as_str(),
-                &owner.0,
-                delivery.as_str(),
-                &count,
-            ]);
-            let transacted = self.transact(OPERATION, Name::Once(&name), writes.clone());
-            match transacted.await? {
-                Transacted::Done => return Ok(Released::Done),
-                Transacted::Cancelled(cancelled) if cancelled.condition_failed(0) => {
-                    return Ok(Released::FencedOut);
+        let (mut more, mut is_erased) = (None::<Outbox>, false);
+        loop {
+            let head = self.out_of_the_box(&pk, key, owner, more.is_none());
+            let mut writes = vec![update(head.build().map_err(malformed)?)];
+            if !is_erased {
+                let message = self.delivered(&pk, key, delivery);
+                writes.push(update(message.build().map_err(malformed)?));
+            }
+            let how = format!("{}{is_erased}", more.is_none());
+            let name = token(&[COMMIT, &pk, key.as_str(), &owner.0, delivery.as_str(), &how]);
+            let cancelled = match self.transact(COMMIT, Name::Once(&name), writes).await? {
+                Transacted::Done => {
+                    return Ok(more.map_or(OutgoingCommitted::Emptied, OutgoingCommitted::More));
                 }
-                // The message was erased.
-                Transacted::Cancelled(cancelled) if cancelled.condition_failed(1) => {
-                    writes.truncate(1);
+                Transacted::Cancelled(cancelled) => cancelled,
+            };
+            if cancelled.condition_failed(0) {
+                let old = cancelled.old_item(0).cloned().unwrap_or_default();
+                let mut outbox = item::head(COMMIT, old)?.outbox;
+                let is_ours = outbox.owner.as_ref() == Some(owner) && outbox.keys.remove(key);
+                if !is_ours || more.is_some() {
+                    return Ok(OutgoingCommitted::FencedOut);
                 }
-                Transacted::Cancelled(cancelled) => return Err(cancelled.refused(OPERATION)),
+                outbox.sends = 1;
+                more = Some(outbox);
+            } else if cancelled.condition_failed(1) && !is_erased {
+                is_erased = true;
+            } else {
+                return Err(cancelled.refused(COMMIT));
             }
         }
-        Ok(Released::FencedOut)
     }
 
+    /// HEAD's part: as the last message of the outbox, or as one of several.
     fn out_of_the_box(
         &self,
-        id: &ConversationId,
+        pk: &str,
         key: &MessageKey,
         owner: &Owner,
+        is_last: bool,
     ) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
-        Update::builder()
+        let head = Update::builder()
             .table_name(&self.name)
-            .set_key(Some(item_key(&keys::conversation(id), keys::HEAD)))
-            .update_expression("SET o_sends = :one DELETE o_mids :keys")
-            .condition_expression("o_owner = :owner")
-            .expression_attribute_values(":one", n(1))
-            .expression_attribute_values(":keys", key_set(&[key.clone()].into()))
+            .set_key(Some(item_key(pk, keys::HEAD)))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .expression_attribute_values(":owner", s(&owner.0))
+            .expression_attribute_values(":key", s(key.as_str()))
+            .expression_attribute_values(":one", n(1));
+        if is_last {
+            return head
+                .update_expression("REMOVE o_mids, o_owner, o_until, o_sends")
+                .condition_expression(
+                    "o_owner = :owner AND contains(o_mids, :key) AND size(o_mids) = :one",
+                );
+        }
+        head.update_expression("SET o_sends = :one DELETE o_mids :keys")
+            .condition_expression(
+                "o_owner = :owner AND contains(o_mids, :key) AND size(o_mids) > :one",
+            )
+            .expression_attribute_values(":keys", key_set(&[key.clone()].into()))
     }
 
     fn delivered(
@@ -157,46 +164,6 @@ impl Table {
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_values(":delivery", s(delivery.as_str()))
             .expression_attribute_values(":delivered", delivered)
-    }
-
-    /// Gives the outbox up when nothing is left in it. What comes in before this is the owner's to send; what comes in
-    /// after it finds nobody, and its trigger takes the outbox (I3).
-    ///
-    /// Key: HEAD. Costs the WCU of HEAD's size.
-    ///
-    /// # Errors
-    /// The table cannot be reached: the lease runs out by itself.
-    pub async fn close_outgoing(
-        &self,
-        id: &ConversationId,
-        owner: &Owner,
-    ) -> Result<Emptied, TableError> {
-        const OPERATION: &str = "close_outgoing";
-        let answer = self
-            .client
-            .update_item()
-            .table_name(&self.name)
-            .set_key(Some(item_key(&keys::conversation(id), keys::HEAD)))
-            .update_expression("REMOVE o_owner, o_until, o_sends")
-            .condition_expression("o_owner = :owner AND attribute_not_exists(o_mids)")
-            .expression_attribute_values(":owner", s(&owner.0))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        let error = match answer {
-            Ok(_) => return Ok(Emptied::Empty),
-            Err(error) => error,
-        };
-        let Some(old) = lost_race(&error) else {
-            return Err(TableError::from_sdk(OPERATION, &error));
-        };
-        let outbox = item::head(OPERATION, old.unwrap_or_default())?.outbox;
-        Ok(if outbox.owner.as_ref() == Some(owner) {
-            Emptied::More(outbox)
-        } else {
-            // Or our own write, whose answer was lost: there is nothing to do in either case that a trigger does not know.
-            Emptied::FencedOut
-        })
     }
 
     /// Gives the outbox up until `until`: nobody sends before. `sends_given_back` is taken off the sends of its first
@@ -235,3 +202,10 @@ impl Table {
         }
     }
 }
+
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
+fn malformed(error: aws_sdk_dynamodb::error::BuildError) -> TableError {
+    TableError::malformed(COMMIT, error.to_string())
+}
+
+const COMMIT: &str = "commit_outgoing";
