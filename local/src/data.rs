@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use clivy::conversation::ids::hex;
 use dynoxide::Database;
 
 use crate::sqs::Sqs;
@@ -117,7 +118,5 @@ impl Data {
 const QUEUES: &str = "queues.json";
 
 fn random_key() -> anyhow::Result<String> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
-    Ok(clivy::conversation::ids::hex(&bytes))
+    Ok(hex(&clivy::random::bytes::<32>()?))
 }

@@ -18,5 +18,6 @@ pub mod llm;
 pub mod prompt;
 pub mod pseudonym;
 pub mod queue;
+pub mod random;
 pub mod table;
 pub mod telemetry;

@@ -7,6 +7,7 @@ pub mod api;
 pub mod auth;
 mod cursor;
 mod extract;
+mod headers;
 mod page;
 mod problem;
 pub mod settings;
@@ -94,7 +95,9 @@ impl Inbox {
 /// All routes: the API, the health and metrics routes, the page.
 pub fn router(inbox: Arc<Inbox>) -> Router {
     let (api, document) = api::routes().split_for_parts();
-    api.merge(api::document(&document))
+    let routes = api
+        .merge(api::document(&document))
         .merge(page::routes())
-        .with_state(inbox)
+        .with_state(inbox);
+    headers::around(routes)
 }
