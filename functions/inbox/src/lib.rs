@@ -26,6 +26,7 @@ use clivy::table::Table;
 use settings::Settings;
 
 pub use problem::Problem;
+pub use time::Time;
 
 /// Everything the inbox needs, built once per instance.
 pub struct Inbox {
