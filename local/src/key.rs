@@ -263,7 +263,7 @@ impl Reach {
             status => {
                 let why = ["detail", "title"]
                     .iter()
-                    .find_map(|word| json[*word].as_str());
+                    .find_map(|word| json.get(*word)?.as_str());
                 anyhow::bail!(
                     "the inbox says {}: {}",
                     status.as_u16(),

@@ -20,7 +20,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
     if let Some(Command::Key { action }) = args.command {
         let done = key::run(action, Reader::from_env().optional("ADMIN_SECRET")).await;
-        return Ok(done.map_or_else(refused, |()| ExitCode::SUCCESS));
+        return Ok(done.map_or_else(|error| refused(&error), |()| ExitCode::SUCCESS));
     }
     // A bad level is named together with all other faults, when the run opens.
     let level = clivy::config::log_level(&mut Reader::from_env());
@@ -44,7 +44,7 @@ async fn main() -> anyhow::Result<ExitCode> {
 }
 
 /// A command that did not do what it was asked says why in one line.
-fn refused(error: anyhow::Error) -> ExitCode {
+fn refused(error: &anyhow::Error) -> ExitCode {
     eprintln!("error: {error:#}");
     ExitCode::FAILURE
 }

@@ -19,6 +19,8 @@ pub enum Role {
     Sweeper,
     /// The credits.
     Credits,
+    /// The inbox.
+    Inbox,
 }
 
 tokio::task_local! {
