@@ -40,6 +40,7 @@ impl Intercept for Recorder {
                 Role::Worker => "worker",
                 Role::Sweeper => "sweeper",
                 Role::Credits => "credits",
+                Role::Inbox => "inbox",
             };
             let needed = needs(&call);
             if let Ok(mut uses) = self.uses.lock() {
