@@ -236,6 +236,33 @@ async function faultPictures(page, { wide, narrow }) {
   await page.setViewportSize(WIDE);
 }
 
+/** One click opens the inbox, as an owner: the browser keeps its Secure cookie on this machine's plain HTTP. */
+async function intoTheInbox(browser) {
+  for (const host of ['127.0.0.1', 'localhost']) {
+    const here = new URL(base);
+    here.hostname = host;
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    await page.goto(here.href);
+    await page.getByRole('link', { name: 'Inbox' }).click();
+    await page.waitForURL((url) => url.hostname === host && url.port !== here.port);
+    const answer = await page.goto(new URL('/api/session', page.url()).href);
+    assert.equal((await answer.json()).role, 'owner');
+    const made = await page.evaluate(async () => (await fetch('/api/keys', {
+      method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"name": "browser", "role": "viewer"}',
+    })).status);
+    assert.equal(made, 201, 'the page of the inbox may change something');
+    const [cookie] = await context.cookies();
+    assert.deepEqual([cookie.secure, cookie.httpOnly, cookie.sameSite], [true, true, 'Strict']);
+    // Another port is the same site, but not the same page. Its scripts get nothing out of the inbox.
+    const inbox = new URL(page.url()).origin;
+    await page.goto(here.href);
+    const read = await page.evaluate((url) => fetch(url, { credentials: 'include' }).then(() => 'read', () => 'refused'), `${inbox}/api/keys`);
+    assert.equal(read, 'refused');
+    await context.close();
+  }
+}
+
 const profile = await mkdtemp(join(tmpdir(), 'clivy-browser-'));
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -259,6 +286,7 @@ try {
   await opensTheBreaker(breaks);
   await faultPictures(breaks, { wide: 'phone-faults.png', narrow: 'phone-faults-mobile.png' });
   await breaks.getByRole('button', { name: 'Clear' }).click();
+  await intoTheInbox(browser);
   const origin = new URL(base).origin;
   const strangers = watch.requests.filter((url) => new URL(url).origin !== origin && !url.startsWith('data:'));
   assert.deepEqual(strangers, [], 'no request left the origin');

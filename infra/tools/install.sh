@@ -41,12 +41,14 @@ mkdir -p "$CLIVY_TOOLS/bin"
 command -v cc >/dev/null || debian gcc libc6-dev
 command -v python3 >/dev/null || debian python3 python3-venv
 python3 -c 'import ensurepip, venv' 2>/dev/null || debian python3-venv
+command -v curl >/dev/null || debian curl ca-certificates
 command -v npm >/dev/null || debian nodejs npm
 [ -n "${CHROMIUM:-}" ] || command -v chromium >/dev/null || debian chromium
-need cargo cc python3 node npm "${CHROMIUM:-chromium}"
+need cargo cc curl python3 node npm "${CHROMIUM:-chromium}"
 
 python_tools aws sam cfn-lint cargo-lambda
 python_tools ministack ministack
+python_tools schemathesis schemathesis
 
 if [ "$("$CLIVY_TOOLS/bin/cargo-deny" --version 2>/dev/null)" != "cargo-deny $CARGO_DENY_VERSION" ]; then
     # Its own target folder: cargo would put it below the checkout's otherwise, if CARGO_TARGET_DIR is set.
@@ -58,7 +60,7 @@ fi
 # The crates of every target: cargo-deny reads the whole tree, and the tests fetch nothing.
 cargo fetch --locked --manifest-path "$root/Cargo.toml"
 
-need sam cfn-lint cargo-lambda ministack cargo-deny
+need sam cfn-lint cargo-lambda ministack schemathesis cargo-deny
 sam --version
 cfn-lint --version
 cargo-lambda lambda --version

@@ -193,6 +193,8 @@ function showWho() {
 function choose(change) {
   Object.assign(kept, change);
   save();
+  // The bots of a file may have different owners.
+  if (kept.bot) $('inbox-link').href = `/demo/inbox?bot=${encodeURIComponent(kept.bot)}`;
   showWho();
   open();
 }

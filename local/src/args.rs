@@ -5,14 +5,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::Parser;
+use clap::{Parser, Subcommand};
+use clivy::access::{KeyName, Lifetime, OwnerId, Role};
 use clivy::conversation::bot::Bot;
 use serde::Deserialize;
 
 /// Runs all of Clivy on this machine, without AWS, Docker or an account.
 #[derive(Debug, Parser)]
-#[command(name = "local", version)]
+#[command(name = "local", version, args_conflicts_with_subcommands = true)]
 pub struct Args {
+    /// What to do instead of running
+    #[command(subcommand)]
+    pub command: Option<Command>,
     /// Where to listen; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:8070", value_name = "ADDRESS")]
     pub listen: SocketAddr,
@@ -42,6 +46,77 @@ pub struct Args {
     /// How long the demo model thinks, in milliseconds
     #[arg(long, default_value_t = 900, value_name = "MS")]
     pub demo_latency_ms: u64,
+}
+
+/// What can be done besides running.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Makes, lists and revokes the API keys of the inbox
+    Key {
+        /// What to do with keys
+        #[command(subcommand)]
+        action: KeyAction,
+    },
+}
+
+/// What can be done with keys.
+#[derive(Debug, Subcommand)]
+pub enum KeyAction {
+    /// Makes a key and prints it, this once
+    Create {
+        /// Whose bots it opens: the `owner` of the bots file
+        #[arg(long, value_parser = OwnerId::new)]
+        owner: OwnerId,
+        /// What it may do: viewer, agent or owner
+        #[arg(long)]
+        role: Role,
+        /// What people call it
+        #[arg(long, value_parser = KeyName::new)]
+        name: KeyName,
+        /// Days until it expires; it does not when absent
+        #[arg(long, value_parser = lifetime)]
+        days: Option<(u32, Lifetime)>,
+        /// Where
+        #[command(flatten)]
+        at: KeysAt,
+    },
+    /// Lists an owner's keys, the newest first
+    List {
+        /// Whose
+        #[arg(long, value_parser = OwnerId::new)]
+        owner: OwnerId,
+        /// Where
+        #[command(flatten)]
+        at: KeysAt,
+    },
+    /// Revokes a key: from then on it opens nothing
+    Revoke {
+        /// Whose
+        #[arg(long, value_parser = OwnerId::new)]
+        owner: OwnerId,
+        /// Its id, as `key list` shows it
+        #[arg(long)]
+        id: String,
+        /// Where
+        #[command(flatten)]
+        at: KeysAt,
+    },
+}
+
+/// Where the keys are.
+#[derive(Debug, clap::Args)]
+pub struct KeysAt {
+    /// The data folder of the one-machine run, whether it is up or not
+    #[arg(long, default_value = ".clivy", value_name = "DIR")]
+    pub data: PathBuf,
+    /// An inbox anywhere, by its address; the environment's ADMIN_SECRET must be its own
+    #[arg(long, value_name = "URL", conflicts_with = "data")]
+    pub inbox: Option<String>,
+}
+
+fn lifetime(days: &str) -> anyhow::Result<(u32, Lifetime)> {
+    let days = days.parse().context("not a number of days")?;
+    Ok((days, Lifetime::of_days(Some(days))?))
 }
 
 impl Args {

@@ -1,14 +1,23 @@
-//! The data folder: the table's file, the queues of the last clean stop, and the key behind the pseudonyms.
+//! The data folder: the table's file, the queues of the last clean stop, the key behind the pseudonyms, and while a run is up
+//! how to reach it.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context;
+use clivy::clock::Clock;
+use clivy::conversation::ids::hex;
+use clivy::table::{Table, schema};
 use dynoxide::Database;
+use serde::{Deserialize, Serialize};
 
+use crate::engines::{Engines, Through, Wire};
+use crate::sns::Sns;
 use crate::sqs::Sqs;
+use crate::tokens::Tokens;
 use crate::world;
 
 /// Where a run keeps its data.
@@ -32,17 +41,71 @@ impl Data {
     pub fn folder(path: &Path) -> anyhow::Result<Self> {
         fs::create_dir_all(path)
             .with_context(|| format!("the data folder {} cannot be made", path.display()))?;
-        let lock = File::create(path.join("lock"))?;
-        lock.try_lock().map_err(|_| {
-            anyhow::anyhow!(
+        Self::locked(path)?.with_context(|| {
+            format!(
                 "another run uses the data folder {}; give this one another with --data",
                 path.display()
             )
-        })?;
-        Ok(Self::Folder {
+        })
+    }
+
+    /// The folder, unless somebody uses it.
+    ///
+    /// # Errors
+    /// The folder cannot be used.
+    pub(crate) fn locked(path: &Path) -> anyhow::Result<Option<Self>> {
+        let lock = File::create(path.join("lock"))
+            .with_context(|| format!("the data folder {} cannot be used", path.display()))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => {
+                return Err(error).context("the data folder cannot be locked");
+            }
+        }
+        // Left by a run that was killed: whoever holds the lock is the only one who may say how to reach it.
+        remove(&path.join(REACHED))?;
+        Ok(Some(Self::Folder {
             path: path.to_owned(),
             _lock: lock,
-        })
+        }))
+    }
+
+    /// Tells other programs of this user how to reach the run that holds the folder.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn tell(&self, reach: &Reach) -> anyhow::Result<()> {
+        let Self::Folder { path, .. } = self else {
+            return Ok(());
+        };
+        let new = path.join("run.new");
+        remove(&new)?;
+        // It holds a secret: nobody else may read it, from its first moment on.
+        write_private(&new, &serde_json::to_string(reach)?)?;
+        fs::rename(new, path.join(REACHED)).context("the run's address could not be written")
+    }
+
+    /// From now on the run cannot be reached.
+    ///
+    /// # Errors
+    /// The file cannot be removed.
+    pub fn untell(&self) -> anyhow::Result<()> {
+        match self {
+            Self::Memory => Ok(()),
+            Self::Folder { path, .. } => remove(&path.join(REACHED)),
+        }
+    }
+
+    /// How to reach the run that holds a folder; none when it does not say so yet, or any more.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn reach(path: &Path) -> anyhow::Result<Option<Reach>> {
+        match fs::read_to_string(path.join(REACHED)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            text => Ok(Some(serde_json::from_str(&text?)?)),
+        }
     }
 
     /// Opens the table's engine.
@@ -54,6 +117,28 @@ impl Data {
             Self::Memory => world::memory(),
             Self::Folder { path, .. } => world::on_disk(path),
         }
+    }
+
+    /// Opens the table, for whoever needs nothing else of a world; it is made where it is missing.
+    ///
+    /// # Errors
+    /// Its file cannot be opened, or the engine refuses.
+    pub async fn table(&self, clock: Arc<dyn Clock>) -> anyhow::Result<Table> {
+        let sns_clock = Arc::clone(&clock);
+        let engines = Engines {
+            dynamodb: self.open()?,
+            tokens: Tokens::default(),
+            sqs: Sqs::new("http://127.0.0.1", Arc::new(move || clock.now().0)),
+            sns: Sns::new(Arc::new(move || sns_clock.now().0)),
+        };
+        let sdk = world::sdk(Wire::new(engines, Arc::new(Through)));
+        let client = aws_sdk_dynamodb::Client::new(&sdk);
+        schema::create(&client, world::TABLE).await?;
+        Ok(Table::new(
+            client,
+            world::TABLE.to_owned(),
+            world::RETENTION_DAYS,
+        ))
     }
 
     /// The key behind the pseudonyms: made at the first run, kept with the data.
@@ -69,12 +154,7 @@ impl Data {
             Ok(key) => Ok(key),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let key = random_key()?;
-                OpenOptions::new()
-                    .write(true)
-                    .create_new(true)
-                    .mode(0o600)
-                    .open(&file)?
-                    .write_all(key.as_bytes())?;
+                write_private(&file, &key)?;
                 Ok(key)
             }
             Err(error) => Err(error).context("the pseudonyms' key cannot be read"),
@@ -114,10 +194,41 @@ impl Data {
     }
 }
 
-const QUEUES: &str = "queues.json";
+/// How to reach a run and do what only whoever started it may.
+#[derive(Serialize, Deserialize)]
+pub struct Reach {
+    /// The inbox's address, `http://…`.
+    pub inbox: String,
+    /// Its `ADMIN_SECRET`.
+    pub admin_secret: String,
+}
 
-fn random_key() -> anyhow::Result<String> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
-    Ok(clivy::conversation::ids::hex(&bytes))
+const QUEUES: &str = "queues.json";
+const REACHED: &str = "run.json";
+
+fn remove(file: &Path) -> anyhow::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("{} cannot be removed", file.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A new file that only its owner may read.
+fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(file)?
+        .write_all(text.as_bytes())
+}
+
+/// A secret of 64 hexadecimal digits.
+///
+/// # Errors
+/// The system gives no random bytes.
+pub fn random_key() -> anyhow::Result<String> {
+    Ok(hex(&clivy::random::bytes::<32>()?))
 }

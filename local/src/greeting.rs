@@ -1,13 +1,38 @@
 //! What a person at the terminal reads when a run has started.
 
+use std::net::SocketAddr;
+
 use clivy::conversation::bot::Bot;
 use clivy::conversation::ids::EpochMs;
 use serde_json::json;
 
+use crate::login;
 use crate::world::{ALERTS, QUEUE};
 
+/// Where a run is found.
+pub struct Addresses {
+    /// The run itself, `http://…`.
+    pub base_url: String,
+    /// The inbox.
+    pub inbox: SocketAddr,
+    /// Whether the inbox opens without a key.
+    pub has_login: bool,
+}
+
 /// The run's addresses, where its answers come from, and a command that writes to its first bot.
-pub fn greeting(base_url: &str, bot: Option<&Bot>, has_demo_model: bool, now: EpochMs) -> String {
+pub fn greeting(at: &Addresses, bot: Option<&Bot>, has_demo_model: bool, now: EpochMs) -> String {
+    let base_url = &at.base_url;
+    let inbox = match at.has_login {
+        true => format!(
+            "http://{}/   (opens without a key: {base_url}{})",
+            at.inbox,
+            login::PATH
+        ),
+        false => format!(
+            "http://{}/   (cargo run -p local -- key create --help)",
+            at.inbox
+        ),
+    };
     let model = if has_demo_model {
         "the built-in demo model (no OPENROUTER_API_KEY is set): it answers from the bot's documents"
     } else {
@@ -15,7 +40,7 @@ pub fn greeting(base_url: &str, bot: Option<&Bot>, has_demo_model: bool, now: Ep
     };
     let curl = bot.map(|bot| curl(base_url, bot, now)).unwrap_or_default();
     format!(
-        "Clivy runs at {base_url}\n\n  phone page   {base_url}/\n  webhook      {base_url}/webhook/ai\n  \
+        "Clivy runs at {base_url}\n\n  phone page   {base_url}/\n  inbox        {inbox}\n  webhook      {base_url}/webhook/ai\n  \
          DynamoDB     {base_url}   (AWS_ENDPOINT_URL_DYNAMODB, table clivy)\n  \
          SQS          {base_url}   (AWS_ENDPOINT_URL_SQS, queue {QUEUE})\n  \
          SNS          {base_url}   (AWS_ENDPOINT_URL_SNS, topic {ALERTS}; alerts are logged here)\n  model        {model}\n\n\

@@ -1,11 +1,13 @@
 //! `cargo run -p local`: the whole system on one machine.
 
 use std::io::IsTerminal;
+use std::process::ExitCode;
 
 use clap::Parser;
 use clivy::config::Reader;
 use clivy::{aws, telemetry};
-use local::args::Args;
+use local::args::{Args, Command};
+use local::key;
 use local::run::Run;
 use local::steps::Steps;
 use tracing_subscriber::Layer;
@@ -13,9 +15,13 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> anyhow::Result<ExitCode> {
     aws::install_crypto();
     let args = Args::parse();
+    if let Some(Command::Key { action }) = args.command {
+        let done = key::run(action, Reader::from_env().optional("ADMIN_SECRET")).await;
+        return Ok(done.map_or_else(|error| refused(&error), |()| ExitCode::SUCCESS));
+    }
     // A bad level is named together with all other faults, when the run opens.
     let level = clivy::config::log_level(&mut Reader::from_env());
     let settings = Reader::from_env().into_values()?;
@@ -34,7 +40,13 @@ async fn main() -> anyhow::Result<()> {
     println!("{}", run.greeting());
     run.serve(stop_signal()).await?;
     println!("Stopped; nothing is lost.");
-    Ok(())
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A command that did not do what it was asked says why in one line.
+fn refused(error: &anyhow::Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    ExitCode::FAILURE
 }
 
 /// Ctrl-C, or the polite signal of whoever started us.

@@ -15,18 +15,20 @@ use tokio::sync::watch;
 
 use crate::args::Args;
 use crate::clock::WorldClock;
-use crate::data::Data;
+use crate::data::{Data, Reach};
 use crate::engines::Through;
 use crate::faults::{self, Faults};
 use crate::front::{self, Hooks, WebhookAt};
 use crate::gateway::Gateway;
-use crate::greeting;
+use crate::greeting::{self, Addresses};
 use crate::inside;
 use crate::invoke::Remote;
+use crate::login::{self, Login};
 use crate::mapping::Invoke;
 use crate::model::Model;
 use crate::phone::{self, PhoneState};
 use crate::schedule;
+use crate::settings::{self, Settings};
 use crate::steps::Steps;
 use crate::world::{Parts, Workers, World};
 
@@ -74,7 +76,11 @@ impl Run {
             Data::folder(&args.data)?
         };
         connect_gateways(&mut bots, args.gateway_url.as_deref(), &base_url);
-        let (settings, has_model) = settings_of(settings, &base_url, &data)?;
+        let Settings {
+            values: settings,
+            has_demo_model: has_model,
+            admin_secret,
+        } = settings::of_run(settings, &base_url, &data)?;
         let http: Arc<dyn Http> = Arc::new(Network::new()?);
         let parts = Parts {
             dynamodb: data.open()?,
@@ -106,6 +112,10 @@ impl Run {
         if owed > 0 {
             tracing::info!(owed, "conversations of the last run are owed an answer");
         }
+        data.tell(&Reach {
+            inbox: format!("http://{inbox_address}"),
+            admin_secret,
+        })?;
         let model = has_model.then(|| Model::new(args.demo_latency()));
         let gateway = demo_gateway(&bots, &world);
         let faults = demo_faults(model.as_ref(), &gateway, &bots, address);
@@ -149,7 +159,12 @@ impl Run {
     pub fn greeting(&self) -> String {
         let base_url = format!("http://{}", self.address);
         let now = self.world.clock.now();
-        greeting::greeting(&base_url, self.bots.first(), self.model.is_some(), now)
+        let addresses = Addresses {
+            base_url,
+            inbox: self.inbox_address,
+            has_login: self.login().is_some(),
+        };
+        greeting::greeting(&addresses, self.bots.first(), self.model.is_some(), now)
     }
 
     /// Serves until `shutdown`, then stops cleanly: no trigger is worked on any more, what is in flight may
@@ -193,6 +208,9 @@ impl Run {
             () = &mut shutdown => {}
         }
         stop.send_replace(true);
+        if let Err(error) = self.data.untell() {
+            tracing::warn!(%error, "the run's address stays in the data folder");
+        }
         // A turn that waits for a model that hangs gets its answer now, and can end.
         self.faults.clear();
         // The demo model and gateway are still served, so that what is in flight can end.
@@ -239,6 +257,7 @@ impl Run {
         });
         let mut router = front::router(at)
             .merge(phone)
+            .merge(self.login().map_or_else(login::closed, Login::router))
             .merge(faults::router(self.faults.clone(), pace))
             .merge(self.world.engines.router())
             .nest(GATEWAY_PATH, self.gateway.router());
@@ -246,6 +265,19 @@ impl Run {
             router = router.nest(MODEL_PATH, model.router());
         }
         router
+    }
+
+    /// The way into the inbox without a key, where nobody but this machine can take it.
+    fn login(&self) -> Option<Login> {
+        let bots = self.bots.iter();
+        Login::new(
+            self.address,
+            self.inbox_address,
+            bots.map(|bot| (bot.bot_id.clone(), bot.owner.clone()))
+                .collect(),
+            self.world.table.clone(),
+            Arc::clone(&self.world.clock),
+        )
     }
 
     async fn schedules<S: Future<Output = ()>>(&self, stopped: impl Fn() -> S) {
@@ -289,7 +321,8 @@ impl Run {
 }
 
 const GATEWAY_PATH: &str = "/demo/wuzapi";
-const MODEL_PATH: &str = "/demo/openrouter";
+/// Where the demo model is.
+pub(crate) const MODEL_PATH: &str = "/demo/openrouter";
 
 fn demo_gateway(bots: &[Bot], world: &World) -> Gateway {
     let tokens = bots.iter().map(|bot| bot.gateway.token.clone()).collect();
@@ -338,41 +371,4 @@ fn connect_gateways(bots: &mut [Bot], gateway_url: Option<&str>, base_url: &str)
         }
         *url = url.trim_end_matches('/').to_owned();
     }
-}
-
-/// The functions' settings; and whether the demo model answers.
-fn settings_of(
-    mut settings: BTreeMap<String, String>,
-    base_url: &str,
-    data: &Data,
-) -> anyhow::Result<(BTreeMap<String, String>, bool)> {
-    // Where the engines are is this run's own affair.
-    for name in ["TABLE_NAME", "QUEUE_URL", "DLQ_URL", "ALERT_TOPIC_ARN"] {
-        settings.remove(name);
-    }
-    if !settings.contains_key("PSEUDONYM_KEY") {
-        settings.insert("PSEUDONYM_KEY".to_owned(), data.pseudonym_key()?);
-    }
-    let given = |settings: &BTreeMap<String, String>, name: &str| {
-        settings
-            .get(name)
-            .is_some_and(|value| !value.trim().is_empty())
-    };
-    if !given(&settings, "BOT_CACHE_SECONDS") {
-        // Whoever edits a bot here wants to see what it changes.
-        settings.insert("BOT_CACHE_SECONDS".to_owned(), "1".to_owned());
-    }
-    let has_key = given(&settings, "OPENROUTER_API_KEY");
-    let demo = !has_key && !given(&settings, "OPENROUTER_BASE_URL");
-    if demo {
-        settings.insert(
-            "OPENROUTER_BASE_URL".to_owned(),
-            format!("{base_url}{MODEL_PATH}"),
-        );
-    }
-    if !has_key {
-        // A model at an address of one's own may want none; the setting must be there all the same.
-        settings.insert("OPENROUTER_API_KEY".to_owned(), "demo".to_owned());
-    }
-    Ok((settings, demo))
 }

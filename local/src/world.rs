@@ -42,6 +42,9 @@ pub const DLQ: &str = "clivy-triggers-dlq";
 /// The topic of the alerts.
 pub const ALERTS: &str = "clivy-alerts";
 
+/// How long what is written past the functions is kept, in days.
+pub(crate) const RETENTION_DAYS: u32 = 90;
+
 /// What the template sets too; a test compares the two.
 pub mod as_deployed {
     /// Records of one batch.
@@ -227,7 +230,7 @@ impl World {
                 queue_url,
                 pseudonyms.clone(),
             ),
-            table: Table::new(client, TABLE.to_owned(), 90),
+            table: Table::new(client, TABLE.to_owned(), RETENTION_DAYS),
             webhook: Arc::new(webhook),
             worker: Arc::new(worker),
             sweeper: Arc::new(sweeper),

@@ -1,6 +1,7 @@
 //! Who may use the inbox: API keys, each of one owner and one role. Pure; the table keeps them.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -65,6 +66,22 @@ impl Role {
     }
 }
 
+/// The word is no role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a role is viewer, agent or owner")]
+pub struct InvalidRole;
+
+impl FromStr for Role {
+    type Err = InvalidRole;
+
+    fn from_str(word: &str) -> Result<Self, InvalidRole> {
+        [Self::Viewer, Self::Agent, Self::Owner]
+            .into_iter()
+            .find(|role| role.as_str() == word)
+            .ok_or(InvalidRole)
+    }
+}
+
 /// A key as it is given to its holder, once. Debug prints it redacted.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -123,6 +140,107 @@ impl KeyHash {
     }
 }
 
+/// What people call a key: 1 to 100 characters, not all of them blank, none of them a control character.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyName(String);
+
+/// The text is no name of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a key's name is 1 to {} characters, not all blank, without control characters",
+    KeyName::LONGEST
+)]
+pub struct InvalidKeyName;
+
+impl KeyName {
+    /// Characters of a name at most.
+    pub const LONGEST: usize = 100;
+
+    /// A name.
+    ///
+    /// # Errors
+    /// Blank, longer than [`KeyName::LONGEST`] characters, or with control characters.
+    pub fn new(text: &str) -> Result<Self, InvalidKeyName> {
+        let is_one = !text.trim().is_empty()
+            && text.chars().count() <= Self::LONGEST
+            && !text.chars().any(char::is_control);
+        is_one.then(|| Self(text.to_owned())).ok_or(InvalidKeyName)
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// How long a key opens something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lifetime {
+    /// Until it is revoked.
+    Unlimited,
+    /// So many milliseconds from when it is made.
+    Ms(i64),
+}
+
+/// The days are not 1 to 3,650.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a key lasts 1 to {} days", Lifetime::LONGEST_DAYS)]
+pub struct InvalidLifetime;
+
+impl Lifetime {
+    /// Days at most: ten years.
+    pub const LONGEST_DAYS: u32 = 3_650;
+
+    /// So many days; unlimited when there are none.
+    ///
+    /// # Errors
+    /// 0, or more than [`Lifetime::LONGEST_DAYS`].
+    pub fn of_days(days: Option<u32>) -> Result<Self, InvalidLifetime> {
+        match days {
+            None => Ok(Self::Unlimited),
+            Some(days) if (1..=Self::LONGEST_DAYS).contains(&days) => {
+                Ok(Self::Ms(i64::from(days) * 86_400_000))
+            }
+            Some(_) => Err(InvalidLifetime),
+        }
+    }
+}
+
+/// A key that is to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewKey {
+    /// Whose bots it is to open.
+    pub owner: OwnerId,
+    /// What it is to be allowed.
+    pub role: Role,
+    /// What people are to call it.
+    pub name: KeyName,
+    /// How long it is to last.
+    pub lifetime: Lifetime,
+}
+
+impl NewKey {
+    /// The key of these random bytes, made now: for its holder, and for the table.
+    #[must_use]
+    pub fn make(self, random: &[u8; KEY_BYTES], now: EpochMs) -> (Secret, ApiKey) {
+        let secret = Secret::of(random);
+        let key = ApiKey {
+            hash: secret.hash(),
+            owner: self.owner,
+            role: self.role,
+            name: self.name.0,
+            created_at: now,
+            expires_at: match self.lifetime {
+                Lifetime::Unlimited => None,
+                Lifetime::Ms(ms) => Some(now.plus_ms(ms)),
+            },
+            revoked_at: None,
+        };
+        (secret, key)
+    }
+}
+
 /// A key as the table keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApiKey {
@@ -136,8 +254,9 @@ pub struct ApiKey {
     pub name: String,
     /// When it was made.
     pub created_at: EpochMs,
-    /// From when on it opens nothing; none when it does not expire.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// From when on it opens nothing; none when it does not expire. Stored by another name: `expires_at` is when the table
+    /// forgets an item, in seconds.
+    #[serde(default, rename = "ends_at", skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<EpochMs>,
     /// When it was revoked, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -190,5 +309,44 @@ mod tests {
             ..key
         };
         assert!(!revoked.is_valid(EpochMs(60)));
+    }
+
+    #[test]
+    fn names_and_lifetimes_have_their_bounds() {
+        for good in ["x", "Toko Bu Ani 🏪", &"é".repeat(100)] {
+            assert_eq!(KeyName::new(good).map(|name| name.0), Ok(good.to_owned()));
+        }
+        for bad in [
+            "",
+            " ",
+            "\u{2003}",
+            "a\nb",
+            "a\0b",
+            "\u{85}",
+            &"é".repeat(101),
+        ] {
+            assert_eq!(KeyName::new(bad), Err(InvalidKeyName), "{bad:?}");
+        }
+        assert_eq!(Lifetime::of_days(None), Ok(Lifetime::Unlimited));
+        assert_eq!(Lifetime::of_days(Some(1)), Ok(Lifetime::Ms(86_400_000)));
+        assert!(Lifetime::of_days(Some(3_650)).is_ok());
+        for bad in [0, 3_651, u32::MAX] {
+            assert_eq!(Lifetime::of_days(Some(bad)), Err(InvalidLifetime), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_new_key_ends_so_long_after_it_was_made() {
+        let wanted = |lifetime| NewKey {
+            owner: OwnerId::new("budi").unwrap(),
+            role: Role::Viewer,
+            name: KeyName::new("laptop").unwrap(),
+            lifetime,
+        };
+        let (secret, key) = wanted(Lifetime::Ms(5)).make(&[3; KEY_BYTES], EpochMs(100));
+        assert_eq!(key.hash, secret.hash());
+        assert_eq!(key.expires_at, Some(EpochMs(105)));
+        let (_, key) = wanted(Lifetime::Unlimited).make(&[3; KEY_BYTES], EpochMs(100));
+        assert_eq!(key.expires_at, None);
     }
 }

@@ -8,6 +8,7 @@ pub mod auth;
 mod cursor;
 mod etag;
 mod extract;
+mod headers;
 mod if_match;
 mod measure;
 mod page;
@@ -30,6 +31,7 @@ use clivy::table::Table;
 use settings::Settings;
 
 pub use problem::Problem;
+pub use time::Time;
 
 /// Everything the inbox needs, built once per instance.
 pub struct Inbox {
@@ -110,11 +112,13 @@ impl Inbox {
 /// All routes: the API, the health and metrics routes, the page.
 pub fn router(inbox: Arc<Inbox>) -> Router {
     let (api, document) = api::routes().split_for_parts();
-    api.merge(api::document(&document))
+    let routes = api
+        .merge(api::document(&document))
         .merge(page::routes())
         .layer(axum::middleware::from_fn_with_state(
             Arc::clone(&inbox),
             measure::measure,
         ))
-        .with_state(inbox)
+        .with_state(inbox);
+    headers::around(routes)
 }

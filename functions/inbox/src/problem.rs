@@ -86,6 +86,26 @@ impl Problem {
         )
     }
 
+    /// 405: it is there, but cannot be asked this way. The `Allow` header says how.
+    #[must_use]
+    pub fn method_not_allowed() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method-not-allowed",
+            "It cannot be asked this way",
+        )
+    }
+
+    /// 500: a mistake of ours.
+    #[must_use]
+    pub fn broken() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "broken",
+            "Something is wrong with us",
+        )
+    }
+
     /// 409: it is not in a state in which this can be done.
     #[must_use]
     pub fn conflict(detail: impl Into<String>) -> Self {

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::Put;
 
-use super::schema::item_key;
+use super::schema::{TTL_ATTRIBUTE, item_key};
 use super::store::put;
 use super::{Item, Name, Table, TableError, Transacted, keys, n, s};
 use crate::access::{ApiKey, KeyHash, OwnerId};
@@ -37,14 +37,18 @@ impl Table {
         output.item.map(|item| read(OPERATION, item)).transpose()
     }
 
-    /// Stores a new key: one item to find it by, one to list it by. Costs 4 WCU.
+    /// Stores a new key: one item to find it by, one to list it by. A key that ends is forgotten with the messages of its
+    /// last day. Costs 4 WCU.
     ///
     /// # Errors
     /// The table cannot be reached.
     pub async fn put_api_key(&self, key: &ApiKey) -> Result<(), TableError> {
         const OPERATION: &str = "put_api_key";
         let malformed = |what: &str| TableError::malformed(OPERATION, what);
-        let item: Item = serde_dynamo::to_item(key).map_err(|_| malformed("key"))?;
+        let mut item: Item = serde_dynamo::to_item(key).map_err(|_| malformed("key"))?;
+        if let Some(ends_at) = key.expires_at {
+            item.insert(TTL_ATTRIBUTE.to_owned(), self.expires_at(ends_at));
+        }
         let listed = item_key(&keys::owner(&key.owner), &keys::listed_key(&key.hash));
         let found = item_key(&keys::api_key(&key.hash), keys::API_KEY);
         let writes = [found, listed]
@@ -91,7 +95,7 @@ impl Table {
     }
 
     /// Revokes a key of an owner, by its id. The item it is found by goes first: from then on it opens nothing.
-    /// Idempotent. Costs a Query and 2 WCU.
+    /// Idempotent. It stays in the list for as long as messages are kept. Costs a Query and 2 WCU.
     ///
     /// # Errors
     /// The table cannot be reached.
@@ -115,8 +119,12 @@ impl Table {
                 .update_item()
                 .table_name(&self.name)
                 .set_key(Some(at))
-                .update_expression("SET revoked_at = if_not_exists(revoked_at, :now)")
+                .update_expression(
+                    "SET revoked_at = if_not_exists(revoked_at, :now), #ttl = :forgotten",
+                )
                 .condition_expression("attribute_exists(pk)")
+                .expression_attribute_names("#ttl", TTL_ATTRIBUTE)
+                .expression_attribute_values(":forgotten", self.expires_at(now))
                 .expression_attribute_values(":now", n(now.0))
                 .send()
                 .await;

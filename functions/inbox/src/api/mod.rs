@@ -26,6 +26,7 @@ use utoipa::{Modify, OpenApi as _};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::Inbox;
+use crate::auth::SESSION_COOKIE;
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -50,7 +51,11 @@ impl Modify for Schemes {
         );
         components.add_security_scheme(
             "session",
-            SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("__Host-clivy"))),
+            SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(SESSION_COOKIE))),
+        );
+        components.add_security_scheme(
+            "admin_secret",
+            SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)),
         );
     }
 }

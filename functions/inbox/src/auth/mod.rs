@@ -1,12 +1,14 @@
 //! Who is calling, and what they may do. Every handler asks for what it needs in its signature: a [`Caller`], or
 //! [`OnBot`] with the least role, which also checks that the bot is the caller's owner's (I12).
 
+mod admin;
 mod session;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use clivy::access::{OwnerId, Role, Secret};
@@ -15,7 +17,8 @@ use clivy::conversation::ids::{BotId, Contact, ConversationId};
 use crate::Inbox;
 use crate::problem::Problem;
 
-pub use session::{cookie, expired_cookie};
+pub use admin::Admin;
+pub use session::{NAME as SESSION_COOKIE, SameSite, cookie, expired_cookie};
 
 /// Somebody with a valid API key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,10 +54,17 @@ impl FromRequestParts<Arc<Inbox>> for Caller {
         parts: &mut Parts,
         inbox: &Arc<Inbox>,
     ) -> Result<Self, Self::Rejection> {
-        let secret = match bearer(parts) {
-            Some(secret) => secret,
-            None => session::secret(parts)?,
-        };
+        let secret = presented(parts)?;
+        Self::holding(&secret, inbox).await
+    }
+}
+
+impl Caller {
+    /// Whoever holds this key.
+    ///
+    /// # Errors
+    /// 401: there is no such key, or it has ended. 503: the table cannot be asked.
+    pub async fn holding(secret: &Secret, inbox: &Inbox) -> Result<Self, Problem> {
         let key = inbox
             .table
             .api_key(&secret.hash())
@@ -69,15 +79,29 @@ impl FromRequestParts<Arc<Inbox>> for Caller {
     }
 }
 
-/// The key of an `Authorization: Bearer …` header.
-fn bearer(parts: &Parts) -> Option<Secret> {
-    let value = parts.headers.get(AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, key) = value.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return None;
+/// The key that a request presents: in its `Authorization` header, or else in its session. Whoever sends the header means
+/// it: when it holds no key, the session does not take its place.
+fn presented(parts: &Parts) -> Result<Secret, Problem> {
+    if !parts.headers.contains_key(AUTHORIZATION) {
+        return session::secret(parts);
     }
-    Secret::presented(key.trim())
+    bearer(&parts.headers)
+        .and_then(|key| std::str::from_utf8(key).ok())
+        .and_then(Secret::presented)
+        .ok_or_else(Problem::unauthorized)
 }
+
+/// What follows `Bearer` in the one `Authorization` header.
+fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return None;
+    };
+    let (scheme, rest) = value.as_bytes().split_at_checked(BEARER.len())?;
+    (scheme.eq_ignore_ascii_case(BEARER) && rest.starts_with(b" ")).then(|| rest.trim_ascii())
+}
+
+const BEARER: &[u8] = b"bearer";
 
 /// The least role that a route wants.
 pub trait AtLeast {
@@ -103,6 +127,30 @@ impl AtLeast for Agent {
 }
 impl AtLeast for Owner {
     const ROLE: Role = Role::Owner;
+}
+
+/// A caller with a role that is enough, for what concerns no single bot.
+#[derive(Clone, Debug)]
+pub struct By<R: AtLeast> {
+    /// Who.
+    pub caller: Caller,
+    role: PhantomData<R>,
+}
+
+impl<R: AtLeast> FromRequestParts<Arc<Inbox>> for By<R> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        inbox: &Arc<Inbox>,
+    ) -> Result<Self, Self::Rejection> {
+        let caller = Caller::from_request_parts(parts, inbox).await?;
+        caller.needs(R::ROLE)?;
+        Ok(Self {
+            caller,
+            role: PhantomData,
+        })
+    }
 }
 
 /// A caller on the bot of the path's `{bot}`, which is their owner's, with a role that is enough.
