@@ -5,6 +5,7 @@ import { $, busy, button, empty, field, h, icon, menu, skeleton, trouble } from 
 import { plain } from './fields.js';
 import { healthBadge } from './health.js';
 import { showLogin } from './login.js';
+import { Poll } from './poll.js';
 
 const ROLES = ['viewer', 'agent', 'owner'];
 const ZONES = [
@@ -24,6 +25,10 @@ const kept = load();
 let session = null;
 let bots = [];
 let health = null;
+/** Looks how many turns have failed. */
+let failed = null;
+const FAILED_MS = 20_000;
+const FAILED_SHOWN = 99;
 /** The view that is shown: `{name, bot, view}`. */
 let open = null;
 
@@ -58,12 +63,19 @@ const context = {
   /** The address of a view, for links. */
   link: (view, ...rest) => `#/${[kept.bot, view, ...rest].map(encodeURIComponent).join('/')}`,
   go: (view, ...rest) => { location.hash = context.link(view, ...rest); },
-  /** How many turns wait for somebody. */
-  badge: (view, text) => {
-    const mark = document.querySelector(`#nav [data-view="${view}"] .count`);
-    if (mark && mark.textContent !== text) mark.textContent = text;
-  },
+  /** Something about failed turns may have changed. */
+  failedChanged: () => failed?.now(),
 };
+
+/** How many turns wait for somebody, in the bar. */
+async function countFailed() {
+  const mark = document.querySelector('#nav [data-view="turns"] .count');
+  if (!kept.bot || !mark) return;
+  const page = await get(context.of(['turns'], { status: 'failed', limit: 100 }));
+  const waiting = page.items.length;
+  const text = waiting > FAILED_SHOWN || page.next ? `${FAILED_SHOWN}+` : String(waiting || '');
+  if (mark.textContent !== text) mark.textContent = text;
+}
 
 /** `#/bot/view/rest…`, decoded; what cannot be read leads to the chats. */
 function route() {
@@ -159,7 +171,9 @@ function accountMenu() {
 function signOut() {
   close();
   health?.stop();
+  failed?.stop();
   health = null;
+  failed = null;
   session = null;
   $('app').hidden = true;
   $('main').replaceChildren();
@@ -181,14 +195,17 @@ async function start() {
   $('nav').replaceChildren();
   $('bot').replaceChildren(...bots.map((one) => h('option', { value: one.id }, `${one.name || one.id}${one.active ? '' : ' (off)'}`)));
   health?.stop();
-  health = healthBadge(context);
+  health = healthBadge();
   $('bar-end').replaceChildren(health.badge, accountMenu());
-  show();
+  await show();
+  failed?.stop();
+  failed = new Poll(countFailed, FAILED_MS);
 }
 
 $('bot').addEventListener('change', () => {
   const name = open?.name ?? 'chats';
   location.hash = `#/${encodeURIComponent($('bot').value)}/${name}`;
+  failed?.now();
 });
 $('skip').addEventListener('click', () => $('main').focus());
 addEventListener('hashchange', show);

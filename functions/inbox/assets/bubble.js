@@ -35,7 +35,7 @@ function turn(one, context, contact) {
     ['Model', one.model ?? '–'], ['Cost', usd(one.cost_usd)], ['Tokens', `${count(one.tokens_in)} in, ${count(one.tokens_out)} out`],
     ['Attempts', count(one.attempts)], ['Latency', duration(one.latency_ms)], ['Outcome', plain(one.status)],
   ];
-  return h('details', { class: 'turn' }, h('summary', {}, h('span', { class: 'hidden' }, 'How this was answered: '), turnLine(one)),
+  return h('details', { class: 'turn', ontoggle: (event) => event.target.open && event.target.scrollIntoView({ block: 'nearest' }) }, h('summary', {}, h('span', { class: 'hidden' }, 'How this was answered: '), turnLine(one)),
     h('dl', { class: 'facts' }, facts.map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value)))),
     h('a', { href: context.link('turns', `${contact}.${one.number}`) }, `Open turn ${one.number}`));
 }

@@ -66,7 +66,7 @@ class Keys {
       if (one.expires_at && Date.parse(one.expires_at) < Date.now()) return h('span', { class: 'mark' }, 'Expired');
       return button('Revoke…', () => this.revoke(one), { kind: 'danger' });
     };
-    return h('div', { class: 'wide' }, h('table', {}, h('thead', {}, h('tr', {}, ['Name', 'Role', 'Made', 'Expires', 'State'].map((name) => h('th', { scope: 'col' }, name)))),
+    return h('div', { class: 'wide', tabindex: 0, role: 'region', 'aria-label': 'Keys' }, h('table', {}, h('thead', {}, h('tr', {}, ['Name', 'Role', 'Made', 'Expires', 'State'].map((name) => h('th', { scope: 'col' }, name)))),
       h('tbody', {}, items.map((one) => h('tr', {}, h('th', { scope: 'row' }, theirs(one.name), h('small', {}, one.id)), h('td', {}, plain(one.role)), h('td', {}, stamp(one.created_at, zone)),
         h('td', {}, one.expires_at ? stamp(one.expires_at, zone) : 'Never'), h('td', {}, state(one)))))));
   }

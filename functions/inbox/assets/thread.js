@@ -97,7 +97,7 @@ class Thread {
     const parts = [this.backButton(),
       h('span', { class: 'avatar', 'aria-hidden': 'true', dataset: { tone: tone(one.contact) } }, one.name ? initials(one.name) : '#'),
       h('div', { class: 'thread-name' }, h('h2', {}, theirs(name)),
-        h('p', {}, name === phone(one.contact) ? null : `${phone(one.contact)}`, h('span', { class: 'state', 'aria-live': 'polite' }, STATES[one.state] ?? '')))];
+        h('p', {}, name !== phone(one.contact) && h('span', { class: 'number' }, phone(one.contact)), h('span', { class: 'state', 'aria-live': 'polite' }, STATES[one.state] ?? '')))];
     if (this.context.may('agent')) parts.push(one.paused ? this.resumeButton() : pauseMenu((minutes) => this.pause(minutes)));
     if (this.context.may('owner')) parts.push(menu('More', icon('more'), button('Erase this contact…', () => this.erase(), { sign: 'trash', kind: 'danger' })));
     this.head.replaceChildren(...parts);

@@ -113,6 +113,7 @@ class Turns {
       const done = await post(this.context.of(['turns', one.id, 'retry']), { model: null, text: null, ...what() });
       toast(done.status === 'sending' ? 'Your text is on its way' : 'The bot tries again', { detail: 'The chat shows the answer as soon as it is there.' });
       this.poll.now();
+      this.context.failedChanged();
       await this.show([one.id]);
     });
     const filled = (control, name) => (event) => (control.value.trim() ? send(() => ({ [name]: control.value.trim() }))(event) : control.focus());
@@ -129,7 +130,7 @@ class Turns {
 
 function attempts(all) {
   if (!all?.length) return h('p', { class: 'soft' }, 'No model was asked.');
-  return h('div', { class: 'wide' }, h('table', {}, h('thead', {}, h('tr', {}, ['Try', 'Model', 'Outcome', 'Took'].map((name) => h('th', { scope: 'col' }, name)))),
+  return h('div', { class: 'wide', tabindex: 0, role: 'region', 'aria-label': 'Attempts' }, h('table', {}, h('thead', {}, h('tr', {}, ['Try', 'Model', 'Outcome', 'Took'].map((name) => h('th', { scope: 'col' }, name)))),
     h('tbody', {}, all.map((one) => h('tr', {}, h('td', {}, String(one.number)), h('td', {}, one.model ?? '–'),
       h('td', {}, one.class ? plain(one.class) : 'Answered', one.message && h('small', {}, one.message)),
       h('td', {}, duration(Date.parse(one.ended_at) - Date.parse(one.started_at))))))));

@@ -71,6 +71,6 @@ function shares(title, counts, nothing) {
 function table(items, label) {
   const columns = [['Turns', (one) => count(one.turns)], ['Conversations', (one) => count(one.conversations)], ['Calls', (one) => count(one.llm_calls)],
     ['Tokens in', (one) => count(one.tokens_in)], ['Tokens out', (one) => count(one.tokens_out)], ['Cost', (one) => usd(one.cost_usd)], ['p95', (one) => duration(one.latency_ms_p95)]];
-  return h('div', { class: 'wide' }, h('table', {}, h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'UTC'), columns.map(([name]) => h('th', { scope: 'col', class: 'number' }, name)))),
+  return h('div', { class: 'wide', tabindex: 0, role: 'region', 'aria-label': 'Usage in numbers' }, h('table', {}, h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'UTC'), columns.map(([name]) => h('th', { scope: 'col', class: 'number' }, name)))),
     h('tbody', {}, items.map((one) => h('tr', {}, h('th', { scope: 'row' }, label(one.at)), columns.map(([, write]) => h('td', { class: 'number' }, write(one))))))));
 }
