@@ -144,6 +144,8 @@ async function staysSilentThenAnswers(page, phone) {
   assert.equal(await received(phone).count(), paused, 'silent again');
   await page.getByRole('button', { name: 'Resume bot' }).click();
   await page.locator('.banner.warn').waitFor({ state: 'detached' });
+  // No person has written since: what was asked meanwhile is still the bot's to answer.
+  await received(phone).filter({ hasText: '17.00' }).waitFor({ timeout: ANSWER_WITHIN_MS });
 }
 
 /** A turn that failed is found, looked into, and answered. */
@@ -202,7 +204,8 @@ async function textStaysText(page) {
   const words = bubbles(page, 'customer').locator('.words').first();
   await words.waitFor();
   assert.equal(await words.textContent(), NASTY);
-  await page.getByRole('heading', { name: EVIL.name }).waitFor();
+  // A long name may be cut on its way here.
+  assert.match(await page.locator('.thread-name h2').textContent(), /^Evil <img src=x onerror=/);
   assert.equal(await page.locator('main img, main script, main iframe, main [onerror], .words *, .name *, .last a').count(), 0);
   assert.equal(await page.evaluate(() => window.hacked), undefined);
 }
@@ -260,7 +263,7 @@ async function pictures(page) {
   await page.getByRole('button', { name: 'Ask the bot' }).click();
   await page.locator('.answer').waitFor({ timeout: ANSWER_WITHIN_MS });
   await take('inbox-bot');
-  for (const [hash, ready] of [['#/demo/turns', '.empty'], ['#/demo/documents', '.row'], ['#/keys', 'table']]) {
+  for (const [hash, ready] of [['#/demo/turns', '.empty'], ['#/demo/documents', '.row'], ['#/demo/keys', 'table']]) {
     await go(hash, WIDE, ready);
     await isUsable(page, hash);
   }
@@ -297,8 +300,7 @@ try {
       await scene();
     } catch (error) {
       await page.screenshot({ path: join(tmpdir(), 'inbox-failed.png') });
-      error.message = `${name}: ${error.message}\n${watch.complaints.join('\n')}`;
-      throw error;
+      throw new Error(`${name}: ${watch.complaints.join('\n')}`, { cause: error });
     }
     console.log(`inbox: ${name}`);
   }

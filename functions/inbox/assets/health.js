@@ -6,8 +6,8 @@ import { plain } from './fields.js';
 import { Poll } from './poll.js';
 
 const EVERY_MS = 30_000;
-const WORDS = { ok: 'All good', healthy: 'All good', degraded: 'Degraded', down: 'Down', unhealthy: 'Down' };
-const TONES = { ok: 'good', healthy: 'good', degraded: 'warn' };
+const WORDS = { ok: 'All good', degraded: 'Degraded', unavailable: 'Down' };
+const TONES = { ok: 'good', degraded: 'warn' };
 
 /** The badge, looked after until it is stopped. */
 export function healthBadge() {
@@ -20,7 +20,7 @@ export function healthBadge() {
       last = await get('/health/detailed');
     } catch (error) {
       if (error.status !== 503) throw error;
-      last = { status: 'down' };
+      last = { status: 'unavailable' };
     }
     badge.dataset.tone = TONES[last.status] ?? 'bad';
     words.textContent = WORDS[last.status] ?? plain(last.status);
