@@ -65,7 +65,7 @@ class BotView {
       !readonly && h('div', { class: 'buttons sticky' }, h('button', { class: 'button strong', type: 'submit' }, 'Save'),
         button('Versions', () => versions(this.context, [], (one) => JSON.stringify(one.bot, null, 2), () => this.reload()))));
     this.before = JSON.stringify(this.values());
-    this.box.replaceChildren(h('header', { class: 'page-head' }, h('h2', {}, bot.name || bot.id), h('p', { class: 'soft' }, `${bot.id} · version ${version}`)),
+    this.box.replaceChildren(h('header', { class: 'page-head' }, h('h2', {}, bot.name || this.context.bot), h('p', { class: 'soft' }, `${this.context.bot} · version ${version}`)),
       h('div', { class: 'beside' }, form, trial(this.context, () => this.unsaved())));
   }
 
