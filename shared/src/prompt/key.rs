@@ -103,7 +103,7 @@ mod tests {
         let changes: [(&str, Change); 15] = [
             ("bot", |bot| bot.bot_id = BotId::new("demo2").unwrap()),
             ("owner", |bot| {
-                bot.owner = crate::access::OwnerId::new("someone else").unwrap()
+                bot.owner = crate::access::OwnerId::new("someone else").unwrap();
             }),
             ("prompt", |bot| bot.system_prompt.push('.')),
             ("content", |bot| bot.documents[0].content.push('0')),

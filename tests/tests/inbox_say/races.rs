@@ -31,7 +31,7 @@ async fn a_person_speaks_before(index: usize, gateway: &[Gateway]) -> Option<()>
             return None;
         }
     }
-    let effect = world.faults.effects(Role::Worker)[index].clone();
+    let effect = world.faults.effects(Role::Worker).get(index).cloned()?;
     tokio::time::sleep(Duration::from_millis(500)).await;
     let api = world.api(Key::Agent).await;
     say(&api, "k1", "Ada kak (admin)").await.expect(202);

@@ -14,6 +14,7 @@ mod access;
 mod api;
 mod as_deployed;
 mod functions;
+mod inbox_day;
 mod permissions;
 mod queues;
 mod references;

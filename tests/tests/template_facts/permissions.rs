@@ -17,6 +17,7 @@ use tests::outside::{Account, MODEL_URL, Model, Outside};
 use tests::template::Template;
 use tests::world::{START, TestWorld};
 
+use crate::inbox_day::inbox_day;
 use crate::{arn_target, project_template, put, strings, topic_target};
 
 /// A function's binary, an action, and the resource as the template names it.
@@ -100,11 +101,11 @@ fn needs(call: &Call) -> Vec<(String, String)> {
                 })
                 .collect()
         }
-        "BatchGetItem" => body["RequestItems"]
+        "BatchGetItem" | "BatchWriteItem" => body["RequestItems"]
             .as_object()
             .into_iter()
             .flatten()
-            .map(|(name, _)| ("dynamodb:BatchGetItem".to_owned(), table(&json!(name))))
+            .map(|(name, _)| (format!("dynamodb:{operation}"), table(&json!(name))))
             .collect(),
         _ => {
             let mut resource = table(&body["TableName"]);
@@ -131,8 +132,12 @@ async fn a_day() -> BTreeSet<Use> {
         ("OPENROUTER_API_KEY", "sk-or-v1-test"),
         ("OPENROUTER_BASE_URL", MODEL_URL),
         ("OPENROUTER_MODEL", "test/model"),
+        (
+            "ADMIN_SECRET",
+            "a-secret-of-more-than-thirty-two-characters",
+        ),
     ];
-    let world = World::open(Parts {
+    let world = Box::pin(World::open(Parts {
         dynamodb: memory().unwrap(),
         base_url: "http://127.0.0.1".to_owned(),
         settings: settings
@@ -141,7 +146,7 @@ async fn a_day() -> BTreeSet<Use> {
         http: Arc::clone(&outside) as _,
         clock: Arc::new(WorldClock::starting_at(START)),
         intercept: Arc::clone(&recorder) as _,
-    })
+    }))
     .await
     .unwrap();
     world.put_bots(&[bot("demo")]).await.unwrap();
@@ -193,6 +198,17 @@ async fn a_day() -> BTreeSet<Use> {
     day.settle().await;
     assert_eq!(day.outside.sends().len(), 3);
 
+    day.outside
+        .model_does([Model::Breaks, Model::Breaks, Model::Breaks]);
+    assert!(
+        day.post_until_accepted(&bubble("demo", SARI, "S0", 800, "Sudah buka?"))
+            .await
+    );
+    // A person has written there, so the bot is quiet for half an hour.
+    tokio::time::sleep(Duration::from_secs(1_800)).await;
+    day.settle().await;
+    Box::pin(inbox_day(&day, RINA, SARI)).await;
+
     // The credits end, and are bought again.
     for left in [0.0, 50.0] {
         day.outside.key_is(Account::key(Some(left), 2.5, 0.5));
@@ -222,9 +238,8 @@ fn allowed(template: &Template) -> BTreeSet<Use> {
                     .replace(".Arn}", ""),
             };
             for action in strings(&statement["Action"]) {
-                if !action.starts_with("logs:")
-                    && !(binary == "worker" && POLLING.contains(&action))
-                {
+                let is_polling = binary == "worker" && POLLING.contains(&action);
+                if !action.starts_with("logs:") && !is_polling {
                     uses.insert((binary, action.to_owned(), resource.clone()));
                 }
             }
