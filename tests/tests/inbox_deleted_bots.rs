@@ -15,8 +15,7 @@ use tests::faults::{Fault, ROLE, Role as FaultRole, When};
 use tests::world::TestWorld;
 
 const DEMO: &str = "/api/bots/demo";
-/// The inbox plays a part that nobody else plays in these tests.
-const INBOX: FaultRole = FaultRole::Credits;
+const INBOX: FaultRole = FaultRole::Inbox;
 
 fn settings(token: &str) -> Value {
     json!({"name": "Toko", "system_prompt": "Anda melayani.", "models": ["a/b", {"name": "c/d", "context_tokens": 4096}],

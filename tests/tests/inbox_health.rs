@@ -21,8 +21,7 @@ use tests::outside::Account;
 use tests::world::TestWorld;
 
 const RINA: &str = "6281100090001";
-/// Faults happen to a function with a role. The inbox has none of its own, and here nobody else has one.
-const INBOX: faults::Role = faults::Role::Webhook;
+const INBOX: faults::Role = faults::Role::Inbox;
 
 async fn sleep(seconds: u64) {
     tokio::time::sleep(Duration::from_secs(seconds)).await;

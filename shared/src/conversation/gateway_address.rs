@@ -52,10 +52,12 @@ pub fn checked(text: &str, reach: Reach) -> Result<String, BadAddress> {
     if reach == Reach::Public && !is_public(&host) {
         return Err(BadAddress::Internal);
     }
-    // Not the parser's own spelling, which adds a slash; but what another parser would refuse is.
-    text.parse::<http::Uri>()
-        .map(|_| text.to_owned())
-        .map_err(|_| BadAddress::NotHttp)
+    // Not the parser's own spelling, which adds a slash; but nothing that it has only corrected (RFC 3986, 2).
+    let is_plain = |c: char| c.is_ascii_graphic() && !"\"<>\\^`{|}".contains(c);
+    if !text.chars().all(is_plain) {
+        return Err(BadAddress::NotHttp);
+    }
+    Ok(text.to_owned())
 }
 
 fn is_public(host: &Host<&str>) -> bool {

@@ -174,10 +174,8 @@ impl Table {
             .condition_expression(format!("c_fence = :fence AND {covered}{not_longer}"))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .expression_attribute_values(":burst", n(commit.burst))
+            .expression_attribute_values(":now", n(commit.now.0))
             .expression_attribute_values(":fence", n(commit.claim.fence.0));
-        if is_last_word || !opted_out.is_empty() {
-            head = head.expression_attribute_values(":now", n(commit.now.0));
-        }
         if is_last_word {
             head = head
                 .expression_attribute_values(":text", s(preview(text)))

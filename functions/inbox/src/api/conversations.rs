@@ -22,9 +22,9 @@ use crate::{Inbox, Problem, cursor, etag};
 
 pub fn routes() -> OpenApiRouter<Arc<Inbox>> {
     OpenApiRouter::new()
-        .routes(routes!(list))
-        .routes(routes!(get))
-        .routes(routes!(read))
+        .routes(routes!(list_conversations))
+        .routes(routes!(get_conversation))
+        .routes(routes!(mark_conversation_read))
 }
 
 /// A conversation in the list.
@@ -225,7 +225,7 @@ impl ListParams {
         (status = 503, body = Problem, content_type = "application/problem+json"),
     )
 )]
-async fn list(
+async fn list_conversations(
     on: OnBot<Viewer>,
     Shared(inbox): Shared<Arc<Inbox>>,
     Query(params): Query<ListParams>,
@@ -279,7 +279,7 @@ async fn list(
         (status = 503, body = Problem, content_type = "application/problem+json"),
     )
 )]
-async fn get(
+async fn get_conversation(
     on: OnBot<Viewer>,
     Shared(inbox): Shared<Arc<Inbox>>,
     Path((_, contact)): Path<(String, String)>,
@@ -307,7 +307,7 @@ async fn get(
         (status = 503, body = Problem, content_type = "application/problem+json"),
     )
 )]
-async fn read(
+async fn mark_conversation_read(
     on: OnBot<Agent>,
     Shared(inbox): Shared<Arc<Inbox>>,
     Path((_, contact)): Path<(String, String)>,

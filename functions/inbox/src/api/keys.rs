@@ -21,8 +21,8 @@ use crate::time::Time;
 
 pub fn routes() -> OpenApiRouter<Arc<Inbox>> {
     OpenApiRouter::new()
-        .routes(routes!(list, make))
-        .routes(routes!(revoke))
+        .routes(routes!(list_keys, make_key))
+        .routes(routes!(revoke_key))
         .routes(routes!(admin_list, admin_make))
         .routes(routes!(admin_revoke))
 }
@@ -154,7 +154,7 @@ impl Whose {
     (status = 403, description = "Not an owner's key", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "Not right now", body = Problem, content_type = "application/problem+json"),
 ))]
-async fn list(State(inbox): State<Arc<Inbox>>, by: By<Owner>) -> Result<Json<Keys>, Problem> {
+async fn list_keys(State(inbox): State<Arc<Inbox>>, by: By<Owner>) -> Result<Json<Keys>, Problem> {
     keys_of(&inbox, &by.caller.owner).await
 }
 
@@ -169,7 +169,7 @@ async fn list(State(inbox): State<Arc<Inbox>>, by: By<Owner>) -> Result<Json<Key
     (status = 422, description = "A value is not valid", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "Not right now", body = Problem, content_type = "application/problem+json"),
 ))]
-async fn make(
+async fn make_key(
     State(inbox): State<Arc<Inbox>>,
     by: By<Owner>,
     Json(wanted): Json<Wanted>,
@@ -186,7 +186,7 @@ async fn make(
     (status = 404, description = "No such key", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "Not right now", body = Problem, content_type = "application/problem+json"),
 ))]
-async fn revoke(
+async fn revoke_key(
     State(inbox): State<Arc<Inbox>>,
     by: By<Owner>,
     Path(key): Path<String>,

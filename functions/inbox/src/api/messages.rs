@@ -18,7 +18,7 @@ use crate::time::Time;
 use crate::{Inbox, Problem, cursor, etag};
 
 pub fn routes() -> OpenApiRouter<Arc<Inbox>> {
-    OpenApiRouter::new().routes(routes!(list))
+    OpenApiRouter::new().routes(routes!(list_messages))
 }
 
 /// A message.
@@ -158,7 +158,7 @@ struct ListParams {
         (status = 503, body = Problem, content_type = "application/problem+json"),
     )
 )]
-async fn list(
+async fn list_messages(
     on: OnBot<Viewer>,
     Shared(inbox): Shared<Arc<Inbox>>,
     Path((_, contact)): Path<(String, String)>,

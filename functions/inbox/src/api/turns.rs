@@ -1,17 +1,21 @@
 //! Turns: how each burst came to its reply, and another try at one that failed.
 
+mod shapes;
+
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use clivy::conversation::outcome::{Attempt, TurnStatus};
+use clivy::conversation::outcome::Attempt;
 use clivy::conversation::outgoing::Origin;
 use clivy::conversation::trigger::{Errand, ModelName, Trigger};
 use clivy::table::{self, ListedTurn, keys};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+use shapes::{
+    AttemptOfTurn, BurstMessage, RetryAccepted, Retrying, TurnInFull, TurnPage, TurnSummary, Wanted,
+};
 
 use super::say::{say_to, sendable};
 use crate::Inbox;
@@ -26,180 +30,11 @@ const PAGE: u16 = 25;
 /// The most.
 const LONGEST_PAGE: u16 = 100;
 
-/// Which turns are listed.
-#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum ListedStatus {
-    /// The customer got the model's answer.
-    Answered,
-    /// The customer got the fallback text. Can be retried.
-    #[default]
-    Failed,
-    /// The gateway would not take the reply. Can be retried.
-    Undelivered,
-    /// The bot was switched off.
-    Skipped,
-    /// The contact looks like another bot.
-    Braked,
-    /// A person has answered.
-    LeftToPerson,
-    /// The contact wants no answers.
-    OptedOut,
-    /// The contact wants answers again.
-    OptedIn,
-    /// It had failed, and its messages were put back for another turn.
-    Retried,
-}
-
-impl From<ListedStatus> for TurnStatus {
-    fn from(listed: ListedStatus) -> Self {
-        match listed {
-            ListedStatus::Answered => Self::Answered,
-            ListedStatus::Failed => Self::Failed,
-            ListedStatus::Undelivered => Self::Undelivered,
-            ListedStatus::Skipped => Self::Skipped,
-            ListedStatus::Braked => Self::Braked,
-            ListedStatus::LeftToPerson => Self::LeftToPerson,
-            ListedStatus::OptedOut => Self::OptedOut,
-            ListedStatus::OptedIn => Self::OptedIn,
-            ListedStatus::Retried => Self::Retried,
-        }
-    }
-}
-
-/// Which page of which turns.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-struct Wanted {
-    /// How they stand; `failed` unless said.
-    #[serde(default)]
-    #[param(inline)]
-    status: ListedStatus,
-    /// Where the last page ended: its `next`.
-    cursor: Option<String>,
-    /// At most so many, 1 to 100; 25 unless said.
-    #[param(minimum = 1, maximum = 100)]
-    limit: Option<u16>,
-}
-
-/// A page of turns, the one that ended last first.
-#[derive(Debug, Serialize, ToSchema)]
-struct TurnPage {
-    items: Vec<TurnSummary>,
-    /// The cursor of the next page; null after the last.
-    next: Option<String>,
-}
-
-/// A turn: one burst's way to one reply.
-#[derive(Debug, Serialize, ToSchema)]
-struct TurnSummary {
-    /// `<contact>.<number>`.
-    id: String,
-    /// The customer.
-    contact: String,
-    /// The burst's number in its conversation, from 1.
-    number: u64,
-    /// How it stands: one of the statuses that can be listed, or `retrying`.
-    status: &'static str,
-    /// The model that answered.
-    model: Option<String>,
-    /// Messages of the customer in it; 0 until it ends.
-    messages: usize,
-    /// The models asked, in order.
-    attempts: Vec<AttemptOfTurn>,
-    /// Tries, interrupted ones included.
-    tries: u32,
-    /// Tokens of the prompts of all calls.
-    tokens_in: u64,
-    /// Tokens of the answers.
-    tokens_out: u64,
-    /// Tokens of the prompts that the provider had cached.
-    tokens_cached: u64,
-    /// What the provider charged for all calls, in USD.
-    cost_usd: f64,
-    /// Calls to the model.
-    llm_calls: u32,
-    /// How long all calls took, in milliseconds.
-    llm_latency_ms: i64,
-    /// Generations that were billed and never sent.
-    wasted: u32,
-    /// Tokens that a kept answer has saved; null when the model was asked.
-    tokens_saved: Option<u64>,
-    /// The size of the prompts of all calls, in tokens.
-    prompt_tokens: u64,
-    /// When its oldest message became pending; null until it ends.
-    began_at: Option<Time>,
-    /// When it ended.
-    ended_at: Option<Time>,
-    /// The id the reply was sent with.
-    reply_id: Option<String>,
-    /// The class of the last attempt that failed.
-    error: Option<String>,
-}
-
-/// One model asked and how it went.
-#[derive(Debug, Serialize, ToSchema)]
-struct AttemptOfTurn {
-    /// The try it belongs to, from 1.
-    number: u32,
-    /// The model.
-    model: String,
-    /// `ok`, or the class of the error.
-    class: String,
-    /// What an operator reads; empty when it went well.
-    message: String,
-    /// When it began.
-    started_at: Time,
-    /// When it ended.
-    ended_at: Time,
-}
-
-/// A turn with what was said in it.
-#[derive(Debug, Serialize, ToSchema)]
-struct TurnInFull {
-    #[serde(flatten)]
-    summary: TurnSummary,
-    /// The customer's messages, oldest first; those that were erased or have expired are missing.
-    burst: Vec<BurstMessage>,
-    /// The reply.
-    reply: Option<String>,
-}
-
-/// A message of a burst.
-#[derive(Debug, Serialize, ToSchema)]
-struct BurstMessage {
-    /// What the customer wrote.
-    text: String,
-    /// The kind of bubble.
-    kind: &'static str,
-    /// When.
-    at: Time,
-}
-
-/// How a turn is retried. Both null: by the bot's own models.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Retrying {
-    /// The only model to ask: 1 to 200 visible characters.
-    #[schema(min_length = 1, max_length = 200)]
-    model: Option<String>,
-    /// What a person says instead, as a message from the inbox.
-    #[schema(min_length = 1)]
-    text: Option<String>,
-}
-
-/// What comes of it.
-#[derive(Debug, Serialize, ToSchema)]
-struct RetryAccepted {
-    /// `queued`: the model will be asked. `sending`: the person's text will be sent.
-    status: &'static str,
-}
-
 pub fn routes() -> OpenApiRouter<Arc<Inbox>> {
     OpenApiRouter::new()
-        .routes(routes!(list))
-        .routes(routes!(one))
-        .routes(routes!(retry))
+        .routes(routes!(list_turns))
+        .routes(routes!(get_turn))
+        .routes(routes!(retry_turn))
 }
 
 /// The turns of a bot that stand so, the one that ended last first.
@@ -217,7 +52,7 @@ pub fn routes() -> OpenApiRouter<Arc<Inbox>> {
         (status = 503, description = "Our own trouble", body = Problem, content_type = "application/problem+json"),
     )
 )]
-async fn list(
+async fn list_turns(
     State(inbox): State<Arc<Inbox>>,
     on: OnBot<Viewer>,
     Query(wanted): Query<Wanted>,
@@ -266,7 +101,7 @@ async fn list(
         (status = 503, description = "Our own trouble", body = Problem, content_type = "application/problem+json"),
     )
 )]
-async fn one(
+async fn get_turn(
     State(inbox): State<Arc<Inbox>>,
     on: OnBot<Viewer>,
     Path((_, name)): Path<(String, String)>,
@@ -317,7 +152,7 @@ async fn one(
         (status = 503, description = "Our own trouble", body = Problem, content_type = "application/problem+json"),
     )
 )]
-async fn retry(
+async fn retry_turn(
     State(inbox): State<Arc<Inbox>>,
     on: OnBot<Agent>,
     Path((_, name)): Path<(String, String)>,
