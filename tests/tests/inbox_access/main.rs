@@ -20,7 +20,7 @@ use tests::faults::{ROLE, Role as Function};
 use tests::outside::Model;
 use tests::world::TestWorld;
 
-use routes::{Least, ROUTES};
+use routes::{ADMIN_KEY, Least, ROUTES};
 
 const BOT: &str = "toko";
 const CONTACT: &str = "6281100020001";
