@@ -15,11 +15,16 @@ use crate::problem::Problem;
 /// The largest body that is read, in bytes.
 pub const LARGEST_BODY: usize = 1024 * 1024;
 
-/// The routes with all that around them.
-pub fn around(routes: Router) -> Router {
+/// The routes with a [`Problem`] for what is none of them.
+pub fn with_fallbacks<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
     routes
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
+}
+
+/// The routes with what goes for every answer around them.
+pub fn around(routes: Router) -> Router {
+    routes
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(from_fn(answered))
 }
@@ -77,12 +82,12 @@ mod tests {
             let none: Option<u8> = None;
             none.map(|_| "never").expect("hunter2")
         };
-        around(
+        around(with_fallbacks(
             Router::new()
                 .route("/page", get(cached))
                 .route("/broken", get(broken))
                 .route("/body", post(|_: Json<Value>| async {})),
-        )
+        ))
     }
 
     async fn ask(

@@ -112,9 +112,7 @@ impl Inbox {
 /// All routes: the API, the health and metrics routes, the page.
 pub fn router(inbox: Arc<Inbox>) -> Router {
     let (api, document) = api::routes().split_for_parts();
-    let routes = api
-        .merge(api::document(&document))
-        .merge(page::routes())
+    let routes = headers::with_fallbacks(api.merge(api::document(&document)).merge(page::routes()))
         .layer(axum::middleware::from_fn_with_state(
             Arc::clone(&inbox),
             measure::measure,
