@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, OneOf, Schema, SchemaType, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::Inbox;
 
@@ -34,7 +35,17 @@ pub struct Part<T> {
     /// Why nothing is known; null when it has answered.
     pub error: Option<PartError>,
     /// What it has answered; null when it has not, or when there is nothing yet.
+    #[schema(schema_with = or_null::<T>)]
     pub value: Option<T>,
+}
+
+/// An optional `T`. (Of an `Option` around a generic type, the derived schema keeps the type alone.)
+fn or_null<T: PartialSchema>() -> Schema {
+    OneOf::builder()
+        .item(Object::with_type(SchemaType::Type(Type::Null)))
+        .item(T::schema())
+        .build()
+        .into()
 }
 
 impl<T> Part<T> {
