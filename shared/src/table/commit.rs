@@ -64,8 +64,9 @@ impl Table {
     /// once per reply (I8).
     ///
     /// Keys: HEAD, the reply message, the turn, the bot's usage of this hour. Costs 8 WCU for
-    /// small items, 1 in the index of owed answers, and 2 in that by activity, whose key moves with the reply. A burst
-    /// that ends without one moves nothing there, and writes to it only what it changes: a pause, an opt-out, a failure.
+    /// small items, 1 in the index of owed answers, and 3 in that by activity: 1 for the turn, which is listed from now on,
+    /// and 2 for HEAD, whose key moves with the reply. A burst that ends without one does not move HEAD there, and writes
+    /// to it only what it changes: a pause, an opt-out, a failure.
     ///
     /// # Errors
     /// The table cannot be reached, or conflicts do not end: the lease runs out, and the next owner sends the
