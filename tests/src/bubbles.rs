@@ -28,6 +28,7 @@ pub fn bot(id: &str) -> Bot {
         openrouter_key: None,
         response_cache: false,
         allow_training: false,
+        time_zone: clivy::conversation::bot::default_time_zone(),
         gateway: Gateway {
             kind: GatewayKind::Wuzapi,
             url: GATEWAY_URL.to_owned(),

@@ -14,6 +14,8 @@ pub use super::models::{MAX_MODELS, MIN_CONTEXT_TOKENS, MaxPrice, ModelEntry, Si
 /// The default persona, for a bot without a prompt of its own.
 pub const DEFAULT_SYSTEM_PROMPT: &str = "Anda adalah customer service yang ramah dan profesional.";
 
+/// The time zone of bots that name none.
+pub const DEFAULT_TIME_ZONE: &str = "Asia/Jakarta";
 /// What a customer reads when no answer could be made.
 pub const DEFAULT_FALLBACK_TEXT: &str = "Mohon maaf, saat ini kami belum bisa menjawab pesan Anda. \
      Tim kami akan segera membantu. Terima kasih sudah menunggu 🙏";
@@ -88,6 +90,9 @@ pub struct Bot {
     /// are among those prompts.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub allow_training: bool,
+    /// Where the business is, as the name of an IANA time zone: the zone that people see times in.
+    #[serde(default = "default_time_zone", skip_serializing_if = "is_default_zone")]
+    pub time_zone: String,
     /// How to reach and recognise the gateway.
     pub gateway: Gateway,
     /// What the bot knows.
@@ -97,6 +102,16 @@ pub struct Bot {
 
 fn yes() -> bool {
     true
+}
+
+/// Jakarta's, the zone of most of our businesses.
+#[must_use]
+pub fn default_time_zone() -> String {
+    DEFAULT_TIME_ZONE.to_owned()
+}
+
+fn is_default_zone(name: &str) -> bool {
+    name == DEFAULT_TIME_ZONE
 }
 
 fn is_default_out(words: &[String]) -> bool {
@@ -171,6 +186,7 @@ impl Bot {
             openrouter_key: None,
             response_cache: false,
             allow_training: false,
+            time_zone: self.time_zone.clone(),
             gateway: Gateway {
                 kind: self.gateway.kind,
                 url: String::new(),
@@ -263,6 +279,7 @@ impl fmt::Debug for Bot {
             )
             .field("response_cache", &self.response_cache)
             .field("allow_training", &self.allow_training)
+            .field("time_zone", &self.time_zone)
             .field("gateway", &self.gateway)
             .field("documents", &self.documents)
             .finish()
@@ -322,6 +339,7 @@ mod tests {
             "openrouter_key",
             "response_cache",
             "allow_training",
+            "time_zone",
         ] {
             assert!(
                 written.get(name).is_none(),
@@ -337,7 +355,8 @@ mod tests {
             "models": ["a/b:free", {"name": "c/d", "context_tokens": 4096}],
             "max_price": {"prompt": 0.15, "completion": 2},
             "simple": {"model": {"name": "e/f", "context_tokens": 512}},
-            "openrouter_key": " sk-or-v1-own ", "response_cache": true, "allow_training": true});
+            "openrouter_key": " sk-or-v1-own ", "response_cache": true, "allow_training": true,
+            "time_zone": "Asia/Makassar"});
         let bot = parsed(&extra).unwrap();
         assert_eq!(bot.models[0], ModelEntry::named("a/b:free"));
         assert_eq!(

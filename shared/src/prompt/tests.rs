@@ -22,6 +22,7 @@ pub(super) fn bot(documents: Vec<Document>) -> Bot {
         openrouter_key: None,
         response_cache: false,
         allow_training: false,
+        time_zone: crate::conversation::bot::default_time_zone(),
         gateway: Gateway {
             kind: GatewayKind::Wuzapi,
             url: "http://127.0.0.1".to_owned(),

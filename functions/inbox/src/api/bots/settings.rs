@@ -2,7 +2,9 @@
 //! in and never out (I11).
 
 use clivy::access::OwnerId;
-use clivy::conversation::bot::{Bot, Gateway, GatewayKind, MaxPrice, ModelEntry, SimpleRule};
+use clivy::conversation::bot::{
+    Bot, Gateway, GatewayKind, MaxPrice, ModelEntry, SimpleRule, default_time_zone,
+};
 use clivy::conversation::bot_limits::{self, Unfit};
 use clivy::conversation::gateway_address::Reach;
 use clivy::conversation::ids::BotId;
@@ -112,6 +114,10 @@ pub struct Settings {
     /// Whether providers may be used that train on prompts.
     #[serde(default)]
     pub allow_training: bool,
+    /// Where the business is, as the name of an IANA time zone: the zone that people see times in.
+    #[serde(default = "default_time_zone")]
+    #[schema(min_length = 1, max_length = 50, example = "Asia/Makassar")]
+    pub time_zone: String,
     /// How to reach and recognise the gateway.
     pub gateway: GatewaySettings,
 }
@@ -162,6 +168,7 @@ impl Settings {
             openrouter_key: SecretField::Keep,
             response_cache: bot.response_cache,
             allow_training: bot.allow_training,
+            time_zone: bot.time_zone,
             gateway: GatewaySettings {
                 kind: bot.gateway.kind,
                 url: bot.gateway.url,
@@ -205,6 +212,7 @@ impl Settings {
             openrouter_key: self.openrouter_key.over(openrouter_key),
             response_cache: self.response_cache,
             allow_training: self.allow_training,
+            time_zone: self.time_zone,
             gateway: Gateway {
                 kind: self.gateway.kind,
                 url: self.gateway.url,
