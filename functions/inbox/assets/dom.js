@@ -51,6 +51,11 @@ export const check = (label, control, hint = null) => h('label', { class: 'check
 export function menu(label, face, ...entries) {
   const box = h('details', { class: 'menu' }, h('summary', { 'aria-label': label, title: label }, face), h('div', { class: 'menu-list' }, entries));
   const close = () => { box.open = false; };
+  const elsewhere = (event) => {
+    // A menu that was drawn anew leaves nothing behind.
+    if (!box.isConnected) document.removeEventListener('click', elsewhere);
+    else if (!box.contains(event.target)) close();
+  };
   box.addEventListener('keydown', (event) => {
     if (event.key !== 'Escape' || !box.open) return;
     event.stopPropagation();
@@ -59,7 +64,7 @@ export function menu(label, face, ...entries) {
   });
   box.addEventListener('click', (event) => event.target.closest('.menu-list button, .menu-list a') && close());
   box.addEventListener('focusout', (event) => event.relatedTarget && !box.contains(event.relatedTarget) && close());
-  document.addEventListener('click', (event) => !box.contains(event.target) && close());
+  document.addEventListener('click', elsewhere);
   return box;
 }
 
