@@ -27,6 +27,10 @@ export const icon = (name) => s('svg', { class: 'icon', 'aria-hidden': 'true' },
 /** Somebody else's words in a line of ours: their direction stays theirs. */
 export const theirs = (text, props = {}) => h('bdi', props, text);
 
+/** Words as WhatsApp shows them. The markers stay in the text, unseen: what was written is what is there. */
+export const spoken = (parts) => parts.map((part) => (part.tag
+  ? h(part.tag, {}, h('span', { class: 'marker' }, part.marker), spoken(part.parts), h('span', { class: 'marker' }, part.marker)) : part));
+
 /** A button. */
 export function button(label, onclick, { kind = '', sign = null, ...rest } = {}) {
   return h('button', { type: 'button', class: `button ${kind}`, onclick, ...rest }, sign && icon(sign), h('span', {}, label));
