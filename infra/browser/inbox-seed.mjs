@@ -27,12 +27,15 @@ export const api = (page, method, path, body = null) => page.evaluate(async ([me
   return response.status === 204 ? null : response.json();
 }, [method, path, body]);
 
-/** Waits until a conversation is as `isSo` says. */
+/** Waits until a conversation is as `isSo` says, and nothing of it is on its way. */
 async function settled(page, contact, isSo) {
   const ends = Date.now() + ANSWERED_WITHIN_MS;
   for (;;) {
     const { items } = await api(page, 'GET', `conversations?q=${contact}`);
-    if (items[0] && isSo(items[0]) && (await api(page, 'GET', `conversations/${contact}`)).state === 'idle') return;
+    if (items[0] && isSo(items[0]) && (await api(page, 'GET', `conversations/${contact}`)).state === 'idle') {
+      const messages = await api(page, 'GET', `conversations/${contact}/messages`);
+      if (messages.items.every((one) => one.delivery !== 'sending')) return;
+    }
     assert.ok(Date.now() < ends, `the conversation of ${contact} has not settled`);
     await new Promise((resolve) => { setTimeout(resolve, 250); });
   }
