@@ -76,7 +76,7 @@ export async function seedTakeover(writes, page, aws) {
 export const awsOf = (base) => async (target, body) => {
   const isTable = target.startsWith('DynamoDB');
   const response = await fetch(base, { method: 'POST', body: JSON.stringify(body), headers: {
-    'content-type': `application/x-amz-json-1.0`, 'x-amz-target': target,
+    'content-type': 'application/x-amz-json-1.0', 'x-amz-target': target,
     authorization: `AWS4-HMAC-SHA256 Credential=local/20260101/local/${isTable ? 'dynamodb' : 'sqs'}/aws4_request, SignedHeaders=host, Signature=0`,
   } });
   if (!response.ok) throw new Error(`${target}: ${response.status} ${await response.text()}`);
@@ -140,7 +140,8 @@ const WEEK = [0.7, 0.9, 0.8, 0.95, 1.1, 1.35, 1.5];
 /** Gives the month before now the counts of a small shop, hour by hour. The hour that runs is the run's own. */
 export async function fillUsage(aws) {
   const thisHour = Math.floor(Date.now() / HOUR_MS) * HOUR_MS;
-  for (let at = thisHour - 29 * DAY_MS; at < thisHour; at += HOUR_MS) {
+  const first = Math.floor(thisHour / DAY_MS - 29) * DAY_MS;
+  for (let at = first; at < thisHour; at += HOUR_MS) {
     const time = new Date(at);
     const hour = time.getUTCHours();
     if (hour < OPENS_UTC || hour > CLOSES_UTC) continue;

@@ -99,7 +99,8 @@ class Thread {
       if (hadFocus) this.head.querySelector('.takeover')?.focus();
     }
     const state = this.head.querySelector('.state');
-    const words = STATES[one.state] ?? '';
+    // While a person has the chat nothing waits for bubbles: what is open is theirs.
+    const words = one.paused && one.state === 'waiting' ? 'waiting for your answer' : STATES[one.state] ?? '';
     if (state.textContent !== words) state.textContent = words;
   }
 
