@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  clock, count, dayKey, dayLabel, duration, initials, nameOf, phone, plain, relative, tone, turnLine, until, usd, words,
+  clock, count, dayKey, dayLabel, duration, initials, nameOf, phone, plain, relative, styled, tone, turnLine, unstyled, until, usd, words,
 } from '../../functions/inbox/assets/fields.js';
 import {
   arrivals, mergeFirst, mergeMessages, mergeNext, nextLook, niceTop, stillSending, titleOf,
@@ -123,4 +123,19 @@ test('who has written is announced once, and nobody for what the business has wr
 
 test('a chart ends at a round number that holds every bar', () => {
   assert.deepEqual([[], [0], [3], [11], [0.0021], [100], [26]].map(niceTop), [1, 1, 5, 20, 0.0025, 100, 50]);
+});
+
+test('words are styled as WhatsApp styles them, and nothing else is', () => {
+  const bold = (...parts) => ({ tag: 'b', marker: '*', parts });
+  assert.deepEqual(styled('*Harga*\nGayo *68.000* ya'), [bold('Harga'), '\nGayo ', bold('68.000'), ' ya']);
+  assert.deepEqual(styled('*_dua_*'), [bold({ tag: 'i', marker: '_', parts: ['dua'] })]);
+  const untouched = ['', '2*3*4', 'a_b_c', '* satu * dua', '**', '*dua\nbaris*', '<b onclick=x>klik</b>', 'snake_case_', '🙏*'];
+  for (const text of untouched) assert.deepEqual(styled(text), text === '' ? [] : [text], text);
+  assert.equal(unstyled('*Daftar harga*\n• _Gayo_ ~70~ 68'), 'Daftar harga • Gayo 70 68');
+});
+
+test('a hostile text is styled in no time', () => {
+  const began = performance.now();
+  for (const text of ['_a '.repeat(22_000), '*'.repeat(65_000), '*_~a~_* '.repeat(8_000), '*a'.repeat(30_000)]) styled(text);
+  assert.ok(performance.now() - began < 2_000);
 });

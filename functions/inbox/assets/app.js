@@ -195,7 +195,7 @@ async function start() {
   $('nav').replaceChildren();
   $('bot').replaceChildren(...bots.map((one) => h('option', { value: one.id }, `${one.name || one.id}${one.active ? '' : ' (off)'}`)));
   health?.stop();
-  health = healthBadge();
+  health = healthBadge(() => kept.zone);
   $('bar-end').replaceChildren(health.badge, accountMenu());
   await show();
   failed?.stop();

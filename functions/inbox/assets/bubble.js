@@ -1,7 +1,7 @@
 // One message, with what is known of it: who, when, whether it arrived, and the turn behind an answer of the bot.
 
-import { button, h, icon } from './dom.js';
-import { clock, count, dayLabel, DELIVERY, duration, plain, stamp, turnLine, usd } from './fields.js';
+import { button, h, icon, spoken } from './dom.js';
+import { clock, count, dayLabel, DELIVERY, duration, plain, stamp, styled, turnLine, usd } from './fields.js';
 
 const WHO = { customer: 'Customer', bot: 'Bot', person: 'Person' };
 
@@ -13,7 +13,7 @@ export function drawBubble({ message, isFirst }, context, contact, composer) {
   return h('li', { class: `bubble ${message.author}`, dataset: { delivery: message.delivery, first: String(isFirst) } },
     h('span', { class: isFirst ? 'sender' : 'hidden' }, WHO[message.author] ?? plain(message.author)),
     message.kind !== 'text' && h('span', { class: 'kind' }, icon('file'), plain(message.kind)),
-    h('p', { class: 'words', dir: 'auto' }, message.text),
+    h('p', { class: 'words', dir: 'auto' }, spoken(styled(message.text))),
     h('p', { class: 'meta' }, message.edited_at && h('span', {}, 'edited'),
       h('time', { datetime: message.at, title: stamp(message.at, context.zone) }, clock(message.at, context.zone)), delivery(message)),
     message.out && message.wrong && h('p', { class: 'unsent', role: 'alert' }, `Not sent: ${message.wrong} `,

@@ -2,7 +2,7 @@
 
 import { get, look } from './api.js';
 import { $, button, empty, h, reconcile, skeleton, theirs, trouble } from './dom.js';
-import { initials, many, nameOf, phone, plain, relative, tone } from './fields.js';
+import { initials, many, nameOf, phone, plain, relative, tone, unstyled } from './fields.js';
 import { arrivals, mergeFirst, mergeNext, titleOf } from './lists.js';
 import { LIVE_MS, Poll } from './poll.js';
 import { openThread } from './thread.js';
@@ -90,7 +90,7 @@ class Chats {
 
   announce(rows) {
     const [first] = rows;
-    if (first) $('announce').textContent = rows.length > 1 ? `${rows.length} chats have new messages` : `New message from ${nameOf(first)}: ${first.last.text}`;
+    if (first) $('announce').textContent = rows.length > 1 ? `${rows.length} chats have new messages` : `New message from ${nameOf(first)}: ${unstyled(first.last.text)}`;
   }
 
   /** The next page, when the end of the list is near. */
@@ -168,7 +168,7 @@ class Chats {
         h('span', { class: 'row-line' }, theirs(name, { class: 'name', title: phone(one.contact) }),
           h('time', { dataset: { at: one.active_at } }, relative(one.active_at, Date.now(), this.context.zone))),
         h('span', { class: 'row-line' }, h('span', { class: 'last' }, WHO[one.last?.author] && h('em', {}, WHO[one.last.author]),
-          one.last && one.last.kind !== 'text' && h('em', {}, `${plain(one.last.kind)} · `), theirs(one.last?.text ?? 'No message')), marks,
+          one.last && one.last.kind !== 'text' && h('em', {}, `${plain(one.last.kind)} · `), theirs(one.last ? unstyled(one.last.text) : 'No message')), marks,
           one.unread > 0 && h('b', { class: 'unread', 'aria-label': many(one.unread, 'unread message') }, one.unread > 99 ? '99+' : String(one.unread))))));
   }
 

@@ -27,6 +27,10 @@ export const icon = (name) => s('svg', { class: 'icon', 'aria-hidden': 'true' },
 /** Somebody else's words in a line of ours: their direction stays theirs. */
 export const theirs = (text, props = {}) => h('bdi', props, text);
 
+/** Words as WhatsApp shows them. The markers stay in the text, unseen: what was written is what is there. */
+export const spoken = (parts) => parts.map((part) => (part.tag
+  ? h(part.tag, {}, h('span', { class: 'marker' }, part.marker), spoken(part.parts), h('span', { class: 'marker' }, part.marker)) : part));
+
 /** A button. */
 export function button(label, onclick, { kind = '', sign = null, ...rest } = {}) {
   return h('button', { type: 'button', class: `button ${kind}`, onclick, ...rest }, sign && icon(sign), h('span', {}, label));
@@ -51,6 +55,11 @@ export const check = (label, control, hint = null) => h('label', { class: 'check
 export function menu(label, face, ...entries) {
   const box = h('details', { class: 'menu' }, h('summary', { 'aria-label': label, title: label }, face), h('div', { class: 'menu-list' }, entries));
   const close = () => { box.open = false; };
+  const elsewhere = (event) => {
+    // A menu that was drawn anew leaves nothing behind.
+    if (!box.isConnected) document.removeEventListener('click', elsewhere);
+    else if (!box.contains(event.target)) close();
+  };
   box.addEventListener('keydown', (event) => {
     if (event.key !== 'Escape' || !box.open) return;
     event.stopPropagation();
@@ -59,7 +68,7 @@ export function menu(label, face, ...entries) {
   });
   box.addEventListener('click', (event) => event.target.closest('.menu-list button, .menu-list a') && close());
   box.addEventListener('focusout', (event) => event.relatedTarget && !box.contains(event.relatedTarget) && close());
-  document.addEventListener('click', (event) => !box.contains(event.target) && close());
+  document.addEventListener('click', elsewhere);
   return box;
 }
 

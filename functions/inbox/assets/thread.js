@@ -88,23 +88,36 @@ class Thread {
     return iconButton('Back to the list', 'back', () => this.events.back(), { class: 'icon-button back' });
   }
 
+  /** What happens right now changes often, and alone: a menu that is open stays open, and the state is announced as it changes. */
   drawHead() {
     const one = this.conversation;
-    const sign = JSON.stringify([one.name, one.paused, one.state]);
-    if (this.head.sign === sign) return;
-    this.head.sign = sign;
+    const sign = JSON.stringify([one.name, one.paused !== null]);
+    if (this.head.sign !== sign) {
+      this.head.sign = sign;
+      const hadFocus = this.head.contains(document.activeElement);
+      this.head.replaceChildren(...this.headParts(one));
+      if (hadFocus) this.head.querySelector('.takeover')?.focus();
+    }
+    const state = this.head.querySelector('.state');
+    // While a person has the chat nothing waits for bubbles: what is open is theirs.
+    const words = one.paused && one.state === 'waiting' ? 'waiting for your answer' : STATES[one.state] ?? '';
+    if (state.textContent !== words) state.textContent = words;
+  }
+
+  headParts(one) {
     const name = nameOf(one);
+    const number = phone(one.contact);
     const parts = [this.backButton(),
       h('span', { class: 'avatar', 'aria-hidden': 'true', dataset: { tone: tone(one.contact) } }, one.name ? initials(one.name) : '#'),
       h('div', { class: 'thread-name' }, h('h2', {}, theirs(name)),
-        h('p', {}, name !== phone(one.contact) && h('span', { class: 'number' }, phone(one.contact)), h('span', { class: 'state', 'aria-live': 'polite' }, STATES[one.state] ?? '')))];
+        h('p', {}, name !== number && h('span', { class: 'number' }, number), h('span', { class: 'state', 'aria-live': 'polite' })))];
     if (this.context.may('agent')) parts.push(one.paused ? this.resumeButton() : pauseMenu((minutes) => this.pause(minutes)));
     if (this.context.may('owner')) parts.push(menu('More', icon('more'), button('Erase this contact…', () => this.erase(), { sign: 'trash', kind: 'danger' })));
-    this.head.replaceChildren(...parts);
+    return parts;
   }
 
   resumeButton() {
-    return button('Resume bot', () => this.resume(), { sign: 'play', kind: 'strong' });
+    return button('Resume bot', () => this.resume(), { sign: 'play', kind: 'strong takeover' });
   }
 
   async pause(minutes) {

@@ -1,8 +1,8 @@
 // Asking the bot without a customer: as it is, and as it would be with what is being edited.
 
 import { MODEL_PATIENCE_MS, post } from './api.js';
-import { busy, button, check, field, h, theirs } from './dom.js';
-import { count, duration, usd } from './fields.js';
+import { busy, button, check, field, h, spoken, theirs } from './dom.js';
+import { count, duration, styled, usd } from './fields.js';
 
 /** The panel. `unsaved()` gives what the request says of unsaved changes, or null when there are none. */
 export function trial(context, unsaved) {
@@ -41,7 +41,7 @@ export function trial(context, unsaved) {
 }
 
 function answer(title, one) {
-  return h('article', { class: 'answer' }, h('h4', {}, title), h('p', { class: 'words', dir: 'auto' }, one.answer),
+  return h('article', { class: 'answer' }, h('h4', {}, title), h('p', { class: 'words', dir: 'auto' }, spoken(styled(one.answer))),
     h('p', { class: 'soft' }, [one.model, usd(one.cost_usd), duration(one.latency_ms), `${count(one.tokens_in)} tokens in, ${count(one.tokens_out)} out`].join(' · ')),
     h('p', { class: 'soft' }, one.documents.length ? 'Documents: ' : 'No document went into the prompt.', one.documents.map((name, place) => [place ? ', ' : '', theirs(name)])));
 }

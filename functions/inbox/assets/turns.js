@@ -1,8 +1,8 @@
 // Turns by how they ended: those that failed wait for somebody. One is looked into, and tried again.
 
 import { get, post } from './api.js';
-import { busy, button, empty, field, h, iconButton, reconcile, skeleton, theirs, toast, trouble } from './dom.js';
-import { count, duration, many, phone, plain, relative, stamp, usd } from './fields.js';
+import { busy, button, empty, field, h, iconButton, reconcile, skeleton, spoken, theirs, toast, trouble } from './dom.js';
+import { count, duration, many, phone, plain, relative, stamp, styled, usd } from './fields.js';
 import { mergeNext } from './lists.js';
 import { Poll } from './poll.js';
 
@@ -95,8 +95,8 @@ class Turns {
       ['Thrown away', count(one.wasted)], ['Tries', count(one.tries)], ['Began', stamp(one.began_at, zone)], ['Ended', stamp(one.ended_at, zone)],
     ];
     const body = [
-      h('h3', {}, 'The customer wrote'), h('ul', { class: 'quotes' }, (one.burst ?? []).map((said) => h('li', { dir: 'auto' }, said.text))),
-      h('h3', {}, 'The answer'), one.reply ? h('blockquote', { dir: 'auto' }, one.reply) : h('p', { class: 'soft' }, 'None.'),
+      h('h3', {}, 'The customer wrote'), h('ul', { class: 'quotes' }, (one.burst ?? []).map((said) => h('li', { class: 'words', dir: 'auto' }, spoken(styled(said.text))))),
+      h('h3', {}, 'The answer'), one.reply ? h('blockquote', { class: 'words', dir: 'auto' }, spoken(styled(one.reply))) : h('p', { class: 'soft' }, 'None.'),
       h('dl', { class: 'facts' }, facts.map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value)))),
       h('h3', {}, 'Attempts'), attempts(one.attempts),
     ];
