@@ -17,7 +17,7 @@ use clivy::table::{Claimed, OutgoingCommitted, Released, StoredMessage};
 use crate::answer::alongside;
 use crate::batch::End;
 use crate::failure::{self, Trouble};
-use crate::record::{Job, request};
+use crate::record::{Job, look, request};
 use crate::release;
 use crate::send::{self, Repeat, Sent};
 
@@ -57,15 +57,12 @@ pub async fn work(job: &Job<'_>) -> Result<End, Trouble> {
 /// The outbox was not ours at once: decide, and do what was decided. Gives HEAD with our claim, or nothing when the
 /// trigger is done.
 async fn settle(job: &Job<'_>, seen: Option<Head>) -> Result<Option<Head>, Trouble> {
-    let key = &job.trigger.key;
-    let is_in_the_box = seen
-        .as_ref()
-        .is_some_and(|head| head.outbox.keys.contains(key));
-    let id = &job.trigger.conversation;
+    let is_in_the_box = |head: &Head| head.outbox.keys.contains(&job.trigger.key);
+    let (seen, own_message_is_stored) = look(job, seen, is_in_the_box, false).await?;
     let view = View {
         head: seen.as_ref(),
-        own_message_is_stored: is_in_the_box || job.worker.table.is_stored(id, key).await?,
-        key,
+        own_message_is_stored,
+        key: &job.trigger.key,
         first_at: job.trigger.first_at,
         owner: &job.owner,
         now: job.worker.clock.now(),

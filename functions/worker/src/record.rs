@@ -159,14 +159,19 @@ async fn settle(
     mut seen: Option<Head>,
     newest: &Result<Vec<StoredMessage>, TableError>,
 ) -> Result<Option<Head>, Trouble> {
+    let key = &job.trigger.key;
+    let is_pending = |head: &Head| head.shows(key);
+    let is_among_newest = newest
+        .as_ref()
+        .is_ok_and(|newest| newest.iter().any(|stored| stored.key == *key));
     for _ in 0..TAKEOVER_TRIES {
         let own_message_is_stored;
-        (seen, own_message_is_stored) = look(job, seen, newest).await?;
+        (seen, own_message_is_stored) = look(job, seen, is_pending, is_among_newest).await?;
         let decision = decide(
             &View {
                 head: seen.as_ref(),
                 own_message_is_stored,
-                key: &job.trigger.key,
+                key,
                 first_at: job.trigger.first_at,
                 owner: &job.owner,
                 now: job.worker.clock.now(),
@@ -227,22 +232,20 @@ async fn take_over(job: &Job<'_>, seen: Option<Head>) -> Result<TakenOver, Troub
 }
 
 /// Whether the own message is stored, and HEAD as it was then or later. The HEAD that made the claim fail is older than
-/// the look at the messages: a message that was written in between is stored, but not pending in that HEAD. Taken together
-/// they would read "answered long ago", and the message would lose its trigger (I3).
-async fn look(
+/// the look at the messages: a message that was written in between is stored, but `seen` does not show it. Taken together
+/// they would read "dealt with long ago", and the message would lose its trigger (I3). `is_stored` is true when that is
+/// known already.
+pub async fn look(
     job: &Job<'_>,
     seen: Option<Head>,
-    newest: &Result<Vec<StoredMessage>, TableError>,
+    shows: impl Fn(&Head) -> bool,
+    is_stored: bool,
 ) -> Result<(Option<Head>, bool), Trouble> {
-    let key = &job.trigger.key;
-    if seen.as_ref().is_some_and(|head| head.shows(key)) {
+    if seen.as_ref().is_some_and(shows) {
         return Ok((seen, true));
     }
     let (id, table) = (&job.trigger.conversation, &job.worker.table);
-    let is_among_newest = newest
-        .as_ref()
-        .is_ok_and(|newest| newest.iter().any(|stored| stored.key == *key));
-    if !is_among_newest && !table.is_stored(id, key).await? {
+    if !is_stored && !table.is_stored(id, &job.trigger.key).await? {
         return Ok((seen, false));
     }
     Ok((table.head(id).await?, true))

@@ -5,11 +5,11 @@ use std::time::Duration;
 use clivy::access::Role as Key;
 use clivy::conversation::outcome::TurnStatus;
 use tests::bubbles::bot;
-use tests::faults::{Fault, Role};
+use tests::faults::{Fault, ROLE, Role};
 use tests::outside::Gateway;
 use tests::world::TestWorld;
 
-use crate::{RINA, ask, deliveries, said, say, sent};
+use crate::{RINA, ask, chat, deliveries, said, say, sent};
 
 const SEND: &str = "/chat/send/text";
 
@@ -81,4 +81,34 @@ async fn the_customer_never_gets_both_answers_after_the_person_was_accepted() {
 async fn nor_while_a_send_of_the_bot_is_tried_again() {
     a_person_speaks_at_every_step(&[Gateway::Refuses], 12).await;
     a_person_speaks_at_every_step(&[Gateway::SendsAndBreaks], 9).await;
+}
+
+/// The trigger is sent before the message is written. It may find the outbox as it was before the write, and then the
+/// message as it is after it: together they must not read as "stored, and sent long ago".
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_stored_while_its_trigger_looks_for_it_is_sent() {
+    let late = |ms| Fault::Late(Duration::from_millis(ms));
+    // Whichever of its effects the worker does after the write.
+    for slow in 0..6 {
+        let world = chat(&[]).await;
+        let api = world.api(Key::Agent).await;
+        let accepted = ROLE.scope(Role::Inbox, say(&api, "k0", "Halo kak"));
+        accepted.await.expect(202);
+        world.settle().await;
+        let effects = world.faults.effects(Role::Inbox);
+        let store = effects.len() - 1;
+        assert!(
+            effects[store].ends_with("TransactWriteItems"),
+            "{effects:?}"
+        );
+        world.faults.arm(Role::Inbox, store, late(1_000));
+        world.faults.arm(Role::Worker, slow, late(2_000));
+        let accepted = ROLE.scope(Role::Inbox, say(&api, "k1", "Siap kak"));
+        accepted.await.expect(202);
+        world.settle().await;
+        assert!(!world.faults.is_armed(), "effect {slow}");
+        let said = said(&world);
+        assert_eq!(said[1..], ["Halo kak", "Siap kak"], "effect {slow}");
+        world.assert_quiet().await;
+    }
 }
