@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { awsOf, clearDeadLetters, fillUsage, MAYA, seed, seedTakeover, SHOP, YOGA } from './inbox-seed.mjs';
+import { savesSettings } from './inbox-settings.mjs';
 
 const [base, folder] = process.argv.slice(2);
 if (!folder) throw new Error('usage: node inbox.mjs BASE_URL OUTPUT_FOLDER');
@@ -266,25 +267,6 @@ async function showsHealth(page) {
   await dialog.waitFor({ state: 'detached' });
 }
 
-/** A bot's settings are saved, are there after a reload, and are taken back from the versions. */
-async function savesSettings(page) {
-  await view(page, 'Bot').click();
-  const fallback = page.getByLabel('Fallback text');
-  const before = await fallback.inputValue();
-  await fallback.fill('Maaf Kak, mohon tunggu sebentar ya.');
-  await page.getByRole('button', { name: 'Save' }).click();
-  await page.locator('.toast', { hasText: 'Saved' }).waitFor();
-  await page.getByText('demo · version 2').waitFor();
-  await page.reload();
-  await fallback.waitFor();
-  assert.equal(await fallback.inputValue(), 'Maaf Kak, mohon tunggu sebentar ya.');
-  await page.getByRole('button', { name: 'Versions' }).click();
-  const old = page.getByRole('dialog').locator('li', { hasText: 'Version 1' });
-  await old.getByRole('button', { name: 'Restore' }).click();
-  await page.getByText('demo · version 3').waitFor();
-  assert.equal(await fallback.inputValue(), before);
-}
-
 /** Sums and bars of the month that was written: the chart, its table and the tiles say the same. */
 async function countsUsage(page) {
   await view(page, 'Usage').click();
@@ -376,7 +358,7 @@ try {
   const scenes = [
     ['lists and opens', () => listsAndOpens(page, phone)], ['answers as a person', () => answersAsAPerson(page, phone)],
     ['pauses and resumes', () => staysSilentThenAnswers(page, phone)], ['retries', () => retries(page)], ['edits', () => edits(page)],
-    ['health', () => showsHealth(page)], ['settings', () => savesSettings(page)],
+    ['health', () => showsHealth(page)], ['settings', () => savesSettings(page, view)],
     ['usage', async () => { await fillUsage(aws); await countsUsage(page); }], ['pictures', () => pictures(page)],
     ['keyboard', async () => { await page.setViewportSize(WIDE); await view(page, 'Chats').click(); await worksByKeyboard(page); }],
     ['text stays text', () => textStaysText(page)],

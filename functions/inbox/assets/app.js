@@ -8,9 +8,6 @@ import { showLogin } from './login.js';
 import { Poll } from './poll.js';
 
 const ROLES = ['viewer', 'agent', 'owner'];
-const ZONES = [
-  ['Asia/Jakarta', 'WIB, Jakarta'], ['Asia/Makassar', 'WITA, Makassar'], ['Asia/Jayapura', 'WIT, Jayapura'], ['UTC', 'UTC'],
-];
 /** A view's module is loaded when it is first wanted. `[name, sign, label, load, least role]` */
 const VIEWS = [
   ['chats', 'chats', 'Chats', () => import('./chats.js'), 'viewer'],
@@ -24,6 +21,9 @@ const VIEWS = [
 const kept = load();
 let session = null;
 let bots = [];
+/** Where the bot's business is: `{bot, zone}`. */
+let place = { bot: null, zone: 'UTC' };
+const zoneLine = h('p', { class: 'soft' });
 let health = null;
 /** Looks how many turns have failed. */
 let failed = null;
@@ -34,12 +34,26 @@ let open = null;
 
 function load() {
   try {
-    const { zone, theme, bot } = JSON.parse(localStorage.getItem('clivy-inbox') ?? '{}');
-    new Intl.DateTimeFormat('en', { timeZone: zone });
-    return { zone: zone ?? ZONES[0][0], theme: theme ?? 'auto', bot: bot ?? null };
+    const { theme, bot } = JSON.parse(localStorage.getItem('clivy-inbox') ?? '{}');
+    return { theme: theme ?? 'auto', bot: bot ?? null };
   } catch {
-    return { zone: ZONES[0][0], theme: 'auto', bot: null };
+    return { theme: 'auto', bot: null };
   }
+}
+
+/** Times are those of the place where the bot's business is, wherever the person sits who looks at them. */
+async function findPlace(bot) {
+  if (place.bot === bot) return;
+  const { bot: { time_zone: named } } = await get(path(['bots', bot]));
+  let zone = named;
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: zone });
+  } catch {
+    // A zone that is younger than this browser.
+    zone = 'UTC';
+  }
+  place = { bot, zone };
+  zoneLine.textContent = `Times are those of ${zone}.`;
 }
 
 /** Keeps what is this browser's own choice. Never the key: that is in a cookie no script can read. */
@@ -54,7 +68,7 @@ function keep(change) {
 
 /** What a view may ask for. */
 const context = {
-  get zone() { return kept.zone; },
+  get zone() { return place.zone; },
   get bot() { return kept.bot; },
   get owner() { return session.owner; },
   may: (role) => ROLES.indexOf(session.role) >= ROLES.indexOf(role),
@@ -65,6 +79,11 @@ const context = {
   go: (view, ...rest) => { location.hash = context.link(view, ...rest); },
   /** Something about failed turns may have changed. */
   failedChanged: () => failed?.now(),
+  /** The bot's settings have changed. */
+  botChanged: async () => {
+    place.bot = null;
+    await findPlace(kept.bot);
+  },
 };
 
 /** How many turns wait for somebody, in the bar. */
@@ -115,7 +134,7 @@ async function show() {
     return;
   }
   try {
-    const module = await loadView();
+    const [module] = await Promise.all([loadView(), wanted && findPlace(wanted)]);
     if (open !== here) return;
     $('main').replaceChildren();
     here.view = module.open($('main'), context);
@@ -151,16 +170,9 @@ function choice(label, values, value, onchange) {
 }
 
 function accountMenu() {
-  const zones = ZONES.some(([zone]) => zone === kept.zone) ? ZONES : [...ZONES, [kept.zone, kept.zone]];
-  const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  const all = own && !zones.some(([zone]) => zone === own) ? [...zones, [own, `${own} (this device)`]] : zones;
   return menu('Account and display', icon('settings'),
     h('p', { class: 'who' }, h('b', {}, session.owner), h('span', {}, plain(session.role))),
-    choice('Time zone', all, kept.zone, (zone) => {
-      keep({ zone });
-      close();
-      show();
-    }),
+    zoneLine,
     choice('Colours', [['auto', 'As the system'], ['light', 'Light'], ['dark', 'Dark']], kept.theme, setTheme),
     button('Sign out', (event) => busy(event.currentTarget, async () => {
       await remove('/api/session');
@@ -193,9 +205,10 @@ async function start() {
   $('login').hidden = true;
   $('app').hidden = false;
   $('nav').replaceChildren();
+  place = { bot: null, zone: 'UTC' };
   $('bot').replaceChildren(...bots.map((one) => h('option', { value: one.id }, `${one.name || one.id}${one.active ? '' : ' (off)'}`)));
   health?.stop();
-  health = healthBadge(() => kept.zone);
+  health = healthBadge(() => place.zone);
   $('bar-end').replaceChildren(health.badge, accountMenu());
   await show();
   failed?.stop();

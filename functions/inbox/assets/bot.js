@@ -43,7 +43,7 @@ class BotView {
       name: line('name', bot.name), active: tick(bot.active), system_prompt: area(bot.system_prompt, 12), fallback_text: area(bot.fallback_text, 3),
       models: area((bot.models ?? []).map(written).join('\n'), 4), opt_out_words: line('', (bot.opt_out_words ?? []).join(', ')),
       opt_in_words: line('', (bot.opt_in_words ?? []).join(', ')), opt_out_text: area(bot.opt_out_text, 2), opt_in_text: area(bot.opt_in_text, 2),
-      response_cache: tick(bot.response_cache), allow_training: tick(bot.allow_training), url: line('', bot.gateway?.url, { type: 'url' }),
+      time_zone: zones(bot.time_zone, readonly), response_cache: tick(bot.response_cache), allow_training: tick(bot.allow_training), url: line('', bot.gateway?.url, { type: 'url' }),
     };
     f.system_prompt.classList.add('long');
     this.secrets = SECRETS.map(([where, name, label, hint]) => ({ where, name, label, isSet: secrets.includes(name),
@@ -53,6 +53,7 @@ class BotView {
       busy(event.submitter, () => this.save());
     } },
       group('The bot', field('Name', f.name), check('Active', f.active, 'An inactive bot neither stores nor answers messages.'),
+        field('Time zone', f.time_zone, 'Where the business is: times are shown as they are there.'),
         field('Instructions (system prompt)', f.system_prompt, 'Who the bot is and how it speaks. What it knows is in its documents.'),
         field('Fallback text', f.fallback_text, 'What a customer reads when no answer could be made.')),
       group('Models', field('Models, one a line', f.models, 'Asked one after another until one answers. After the name, optionally the tokens of its context: provider/model 128000.'),
@@ -77,7 +78,7 @@ class BotView {
     const values = {
       ...bot, name: f.name.value.trim(), active: f.active.checked, system_prompt: f.system_prompt.value, fallback_text: f.fallback_text.value,
       models: lines.map((text) => known.get(text) ?? read(text)), opt_out_words: words(f.opt_out_words.value), opt_in_words: words(f.opt_in_words.value),
-      opt_out_text: f.opt_out_text.value, opt_in_text: f.opt_in_text.value, response_cache: f.response_cache.checked, allow_training: f.allow_training.checked,
+      opt_out_text: f.opt_out_text.value, opt_in_text: f.opt_in_text.value, time_zone: f.time_zone.value, response_cache: f.response_cache.checked, allow_training: f.allow_training.checked,
       gateway: { ...bot.gateway, url: f.url.value.trim() },
     };
     for (const { where, name, input, drop } of this.secrets) {
@@ -102,18 +103,26 @@ class BotView {
 
   async save() {
     this.draw(await put(this.context.of([]), this.values(), this.etag));
+    await this.context.botChanged();
     toast('Saved', { detail: 'The bot follows it at once, or within half a minute.' });
   }
 
   async reload() {
     this.box.replaceChildren();
-    await this.show();
+    await Promise.all([this.show(), this.context.botChanged()]);
   }
 
   close() {}
 }
 
 const group = (title, ...fields) => h('fieldset', { class: 'card' }, h('legend', {}, title), fields);
+/** The zones that this browser knows, and the bot's. */
+function zones(current, disabled) {
+  const all = [...new Set([...Intl.supportedValuesOf('timeZone'), 'UTC', current])].sort();
+  const select = h('select', { disabled }, all.map((zone) => h('option', { value: zone }, zone)));
+  select.value = current;
+  return select;
+}
 /** A model of the ladder as a line, and back. */
 const written = (model) => (typeof model === 'string' ? model : [model.name ?? model.id, model.context_tokens].filter(Boolean).join(' '));
 function read(text) {
