@@ -1,0 +1,254 @@
+//! The one-machine run on a data folder, killed again and again while customers write: what got its 200 is in exactly one
+//! answer.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+use tests::measure::{Latency, Random};
+use tests::process::folder::Folder;
+use tests::process::one_machine::{OneMachine, Wish};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::customers::{Customers, Habits};
+use crate::outside::{Outside, Pace, bots_file};
+use crate::rest;
+use crate::verdict::Verdict;
+
+/// What is done to the run.
+#[derive(Args, Clone, Debug)]
+pub struct Chaos {
+    /// How often it is killed
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    pub kills: u32,
+    /// Customers who write at once
+    #[arg(long, default_value_t = 60, value_name = "N")]
+    pub customers: u32,
+    /// What everything random comes from; a seed gives the same lives and customers, not the same interleaving
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+    /// The longest time between a start and a kill, in milliseconds
+    #[arg(long, default_value_t = 8_000, value_name = "MS")]
+    pub life_ms: u64,
+    /// The median time the model takes, in milliseconds
+    #[arg(long, default_value_t = 2_000, value_name = "MS")]
+    pub model_ms: u64,
+    /// This program of `local`, instead of the one of the same build
+    #[arg(long, value_name = "FILE")]
+    pub local: Option<PathBuf>,
+    /// At the end, wait for every trigger that is left, not only for what is owed
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
+    pub until_queue_is_empty: bool,
+    /// Say nothing on the way
+    #[arg(skip)]
+    pub quiet: bool,
+}
+
+/// Bots of the run. The same contacts write to each.
+const BOTS: u32 = 3;
+/// The shortest time between a start and a kill.
+const LIFE_LEAST: Duration = Duration::from_millis(100);
+/// One kill in so many comes while the run is still starting.
+const WHILE_STARTING: u64 = 4;
+/// How long it may take until all is answered after the last kill: the tail of the model, and the backoff of a turn.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// A trigger that met a claim comes back after this at most, and twice in bad luck.
+const QUEUE_PATIENCE: Duration = Duration::from_secs(120);
+/// After all is answered: what should not come would come within a debounce.
+const SILENCE: Duration = Duration::from_millis(1_500);
+
+/// What came of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Summary {
+    /// `kill -9` so often.
+    pub kills: u32,
+    /// Of these, before the run listened.
+    pub while_starting: u32,
+    /// How long customers wrote, in seconds.
+    pub seconds: f64,
+    /// Webhooks that were posted again.
+    pub repeated_posts: u64,
+    /// Questions whose answer no process was there to read.
+    pub questions_cut_off: u64,
+    /// Sends whose answer no process was there to read.
+    pub sends_cut_off: u64,
+    /// Questions to the model.
+    pub questions: usize,
+    /// Whether it adds up.
+    pub verdict: Verdict,
+}
+
+impl Chaos {
+    fn wish(&self, folder: &Folder, outside: &str) -> Wish {
+        let bots = folder.write("bots.toml", &bots_file(BOTS));
+        let wish = Wish::demo(&folder.path().join("data"))
+            .arg("--bots")
+            .arg(&bots.to_string_lossy())
+            .arg("--gateway-url")
+            .arg(&format!("http://{outside}"))
+            .set("OPENROUTER_BASE_URL", &format!("http://{outside}/api/v1"))
+            .set("OPENROUTER_API_KEY", "sk-or-v1-chaos")
+            .set("DEBOUNCE_SECONDS", "1")
+            .set("LOG_LEVEL", "error")
+            // These customers write more than people do.
+            .set("RATE_LIMIT_MAX_MESSAGES", "100000")
+            // An attempt that a kill has cut off counts as one.
+            .set("AI_MAX_ATTEMPTS", "10");
+        match &self.local {
+            Some(program) => wish.program(program),
+            None => wish,
+        }
+    }
+
+    fn pace(&self) -> Pace {
+        Pace {
+            model: Latency {
+                median: Duration::from_millis(self.model_ms),
+                sigma: 0.8,
+                most: Duration::from_millis(self.model_ms * 10),
+            },
+            gateway: Latency {
+                median: Duration::from_millis(150),
+                sigma: 0.6,
+                most: Duration::from_secs(2),
+            },
+        }
+    }
+
+    /// Does it all; the verdict is in the summary.
+    pub async fn run(&self) -> Summary {
+        let folder = Folder::new();
+        let outside = Outside::new(self.pace(), self.seed);
+        let wish = self.wish(&folder, &outside.serve().await.to_string());
+        let mut random = Random::stream(self.seed, u64::MAX);
+        let mut run = wish.start().await;
+        let (moved, address) = watch::channel(run.base_url.clone());
+        let (stop, stopped) = watch::channel(false);
+        let customers = Customers::new(&outside, address, HABITS, self.seed);
+        let writers = customers.start(self.customers, BOTS, &stopped);
+        let began = Instant::now();
+        let (mut kills, mut while_starting) = (0, 0);
+        while kills < self.kills {
+            let life = random.between(LIFE_LEAST, Duration::from_millis(self.life_ms));
+            tokio::time::sleep(life).await;
+            run.process.kill_nine();
+            kills += 1;
+            if kills < self.kills && random.below(WHILE_STARTING) == 0 {
+                let process = wish.process();
+                tokio::time::sleep(random.between(Duration::ZERO, START_MOST)).await;
+                process.kill_nine();
+                (kills, while_starting) = (kills + 1, while_starting + 1);
+            }
+            run = wish.start().await;
+            moved.send_replace(run.base_url.clone());
+            self.tell(kills, life, &outside);
+        }
+        stop.send_replace(true);
+        writers.join_all().await;
+        let seconds = began.elapsed().as_secs_f64();
+        let verdict = self.settled(&run, &outside).await;
+        let cut_off = outside.cut_off();
+        let (questions, repeated_posts) =
+            outside.ledger(|ledger| (ledger.calls.len(), ledger.repeated_posts()));
+        Summary {
+            kills,
+            while_starting,
+            seconds,
+            repeated_posts,
+            questions_cut_off: cut_off.questions,
+            sends_cut_off: cut_off.sends,
+            questions,
+            verdict,
+        }
+    }
+
+    fn tell(&self, kills: u32, life: Duration, outside: &Outside) {
+        if self.quiet {
+            return;
+        }
+        let waiting = outside.waiting();
+        let (accepted, replies) =
+            outside.ledger(|ledger| (ledger.accepted_count(), ledger.replies().count()));
+        println!(
+            "kill {kills:>3} of {}, after {:>5.2} s: {accepted} bubbles accepted, {replies} replies, \
+             {waiting} customers wait",
+            self.kills,
+            life.as_secs_f64()
+        );
+    }
+
+    async fn settled(&self, run: &OneMachine, outside: &Outside) -> Verdict {
+        if !self.quiet {
+            println!("no more kills; until all is at rest ...");
+        }
+        rest::until_answered(outside, PATIENCE).await;
+        run.until_nothing_is_owed().await;
+        if self.until_queue_is_empty {
+            rest::until_queue_is_empty(run, QUEUE_PATIENCE).await;
+        }
+        tokio::time::sleep(SILENCE).await;
+        let parked = rest::parked(run, outside).await;
+        outside.ledger(|ledger| Verdict::of(ledger, &parked))
+    }
+}
+
+/// A start takes less, on a machine that is not busy.
+const START_MOST: Duration = Duration::from_millis(600);
+
+/// Most bursts are written into the answering of those before; every fourth waits, so that nobody is taken for a machine
+/// that answers at once (the loop brake).
+const HABITS: Habits = Habits {
+    typing: Latency {
+        median: Duration::from_millis(400),
+        sigma: 0.7,
+        most: Duration::from_millis(2_500),
+    },
+    pause: Latency {
+        median: Duration::from_millis(3_000),
+        sigma: 0.3,
+        most: Duration::from_secs(8),
+    },
+    patient_every: 4,
+    repeated_percent: 5,
+    ramp: Duration::from_secs(2),
+};
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Verdict {
+            accepted,
+            answered,
+            parked,
+            replies,
+            repeated_sends,
+            faults,
+        } = &self.verdict;
+        writeln!(f, "| | |\n|---|---:|")?;
+        let rows = [
+            ("`kill -9`", self.kills.to_string()),
+            ("of these while starting", self.while_starting.to_string()),
+            ("customers wrote for", format!("{:.0} s", self.seconds)),
+            ("bubbles whose webhook got 200", accepted.to_string()),
+            ("of these in exactly one answer", answered.to_string()),
+            ("of these met with one fallback text", parked.to_string()),
+            ("replies", replies.to_string()),
+            ("questions to the model", self.questions.to_string()),
+            ("questions cut off", self.questions_cut_off.to_string()),
+            ("sends cut off", self.sends_cut_off.to_string()),
+            ("sends repeated under their id", repeated_sends.to_string()),
+            ("webhooks posted again", self.repeated_posts.to_string()),
+            ("lost", self.verdict.lost().to_string()),
+            (
+                "doubled, changed, misdirected, out of order",
+                self.verdict.wrong().to_string(),
+            ),
+        ];
+        for (what, figure) in rows {
+            writeln!(f, "| {what} | {figure} |")?;
+        }
+        faults.iter().try_for_each(|fault| writeln!(f, "\n{fault}"))
+    }
+}

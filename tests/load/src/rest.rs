@@ -1,0 +1,75 @@
+//! The end of a run: until nothing is under way, and what the table says of turns that were parked.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tests::process::one_machine::OneMachine;
+use tokio::time::Instant;
+
+use crate::outside::Outside;
+use crate::token::{Customer, Token};
+use crate::verdict::Parked;
+
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// Waits until every customer is answered; gives up after `patience`, and then the verdict counts what is lost.
+pub async fn until_answered(outside: &Outside, patience: Duration) {
+    let began = Instant::now();
+    while outside.waiting() > 0 && began.elapsed() < patience {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Waits until no trigger is left that could send something: delayed ones included. Gives up after `patience`.
+pub async fn until_queue_is_empty(run: &OneMachine, patience: Duration) {
+    let began = Instant::now();
+    while run.queue().await != [0, 0, 0] && began.elapsed() < patience {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// The parked turns of everybody who got a text that answers nothing.
+pub async fn parked(run: &OneMachine, outside: &Outside) -> Parked {
+    let customers: BTreeSet<Customer> = outside.ledger(|ledger| {
+        let without = |text: &str| Token::all(text).next().is_none();
+        let texts = ledger.replies().filter(|sent| without(&sent.text));
+        texts.filter_map(|sent| sent.customer()).collect()
+    });
+    let mut parked = Parked::new();
+    for customer in customers {
+        for turn in turns(run, customer).await {
+            let text = |name: &str| turn[name]["S"].as_str().unwrap_or_default().to_owned();
+            if text("status") == "failed" {
+                parked.insert(text("reply_id"), bubbles(&turn));
+            }
+        }
+    }
+    parked
+}
+
+async fn turns(run: &OneMachine, customer: Customer) -> Vec<Value> {
+    let pk = format!("C#{}#{}", customer.bot_id(), customer.phone());
+    let query = json!({
+        "TableName": local::world::TABLE,
+        "KeyConditionExpression": "pk = :pk AND begins_with(sk, :turn)",
+        "ExpressionAttributeValues": {":pk": {"S": pk}, ":turn": {"S": "T#"}},
+    });
+    let mut answer = run.aws("DynamoDB_20120810.Query", &query).await;
+    // A conversation's turns of one run are far below a page of 1 MB.
+    match answer["Items"].take() {
+        Value::Array(items) => items,
+        _ => Vec::new(),
+    }
+}
+
+/// The bubbles of a turn's burst: their keys end with their message ids, and these with their tokens.
+fn bubbles(turn: &Value) -> BTreeSet<Token> {
+    let keys = turn["keys"]["L"].as_array().map_or(&[][..], Vec::as_slice);
+    let key = keys.iter().filter_map(|key| key["S"].as_str());
+    key.filter_map(|key| {
+        let (_, mid) = key.rsplit_once('#')?;
+        Token::of_mid(mid)
+    })
+    .collect()
+}
