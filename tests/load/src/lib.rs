@@ -4,7 +4,10 @@
 pub mod chaos;
 pub mod customers;
 pub mod ledger;
+pub mod load;
 pub mod outside;
+pub mod report;
 pub mod rest;
+pub mod samples;
 pub mod token;
 pub mod verdict;

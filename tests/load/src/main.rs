@@ -7,6 +7,7 @@
 
 use clap::{Parser, Subcommand};
 use load::chaos::Chaos;
+use load::load::Load;
 
 /// Proves the one-machine run under kills and under load
 #[derive(Parser)]
@@ -20,6 +21,8 @@ struct Args {
 enum Command {
     /// Kills it with `kill -9` at random moments, and counts at the gateway what became of every message
     Chaos(Chaos),
+    /// Lets many conversations go on at once, and measures the release build
+    Load(Load),
 }
 
 // One thread: everybody outside leaves as much as possible of the machine to the system.
@@ -30,6 +33,11 @@ async fn main() -> anyhow::Result<()> {
             let summary = chaos.run().await;
             println!("\n{summary}");
             summary.verdict.check()
+        }
+        Command::Load(load) => {
+            let report = load.run().await?;
+            println!("\n{report}");
+            report.check()
         }
     }
 }

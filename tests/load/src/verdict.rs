@@ -226,10 +226,11 @@ impl Verdict {
         }
         for (token, bubble) in &ledger.bubbles {
             let ids = ids.remove(token).unwrap_or_default();
+            let is_accepted = bubble.accepted.is_some();
             match (ids.first(), ids.len()) {
-                (None, _) if bubble.accepted.is_some() => self.faults.push(Fault::Lost(*token)),
+                (None, _) if is_accepted => self.faults.push(Fault::Lost(*token)),
                 // Nobody was promised anything.
-                (None, _) => {}
+                (_, 0 | 1) if !is_accepted => {}
                 (Some(id), 1) if parked.contains_key(id) => self.parked += 1,
                 (Some(_), 1) => self.answered += 1,
                 _ => self.faults.push(Fault::Doubled(*token, ids)),
