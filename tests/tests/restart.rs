@@ -14,10 +14,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tests::bubbles::bubble;
 use tests::outside::{Gateway, Model};
+use tests::process::eventually;
 use tests::process::folder::Folder;
 use tests::process::one_machine::{OneMachine, Wish};
 use tests::process::wire::Served;
-use tests::process::eventually;
 
 const RINA: &str = "6281100020001";
 

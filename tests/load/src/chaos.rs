@@ -198,20 +198,21 @@ impl Chaos {
 /// A start takes less, on a machine that is not busy.
 const START_MOST: Duration = Duration::from_millis(600);
 
-/// Most bursts are written into the answering of those before; every fourth waits, so that nobody is taken for a machine
-/// that answers at once (the loop brake).
+/// Every other burst is written into the answering of the one before; those between wait and read, so that nobody is taken for
+/// a machine that answers at once, and left alone (the loop brake: five times within 2 s).
 const HABITS: Habits = Habits {
     typing: Latency {
-        median: Duration::from_millis(400),
-        sigma: 0.7,
-        most: Duration::from_millis(2_500),
+        median: Duration::from_millis(300),
+        sigma: 0.6,
+        most: Duration::from_millis(900),
     },
     pause: Latency {
-        median: Duration::from_millis(3_000),
-        sigma: 0.3,
+        median: Duration::from_millis(2_500),
+        sigma: 0.5,
         most: Duration::from_secs(8),
     },
-    patient_every: 4,
+    patient_every: 2,
+    reading_least: Duration::from_millis(2_500),
     repeated_percent: 5,
     ramp: Duration::from_secs(2),
 };

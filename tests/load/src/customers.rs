@@ -25,6 +25,8 @@ pub struct Habits {
     /// Every which burst waits for the answer to all before it: 1 for each. The others are written into the
     /// answering of those before.
     pub patient_every: u64,
+    /// Nobody who has waited for an answer writes sooner after it.
+    pub reading_least: Duration,
     /// Of 100 webhooks that got their 200 this many are posted once more, as if the 200 had been lost.
     pub repeated_percent: u64,
     /// The first burst comes within this time.
@@ -110,12 +112,14 @@ impl Customers {
                     rest(self.habits.typing.draw(&mut random), &stop).await;
                 }
             }
+            let mut pause = self.habits.pause.draw(&mut random);
             if burst.is_multiple_of(self.habits.patient_every.max(1)) {
+                pause = pause.max(self.habits.reading_least);
                 let answered = answers.wait_for(|answered| *answered >= number);
                 // An error means that the run is over.
                 until_stopped(answered, &stop).await;
             }
-            rest(self.habits.pause.draw(&mut random), &stop).await;
+            rest(pause, &stop).await;
         }
     }
 

@@ -150,6 +150,8 @@ impl Load {
                 most: Duration::from_secs(self.pause * 6),
             },
             patient_every: 1,
+            // Sooner would look like a machine that answers (the loop brake).
+            reading_least: Duration::from_millis(2_500),
             repeated_percent: 0,
             ramp: RAMP_MOST.min(Duration::from_secs(self.seconds) / 4),
         }

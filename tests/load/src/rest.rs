@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tests::process::one_machine::OneMachine;
 use tokio::time::Instant;
 
+use crate::ledger::Sent;
 use crate::outside::Outside;
 use crate::token::{Customer, Token};
 use crate::verdict::Parked;
@@ -34,14 +35,15 @@ pub async fn parked(run: &OneMachine, outside: &Outside) -> Parked {
     let customers: BTreeSet<Customer> = outside.ledger(|ledger| {
         let without = |text: &str| Token::all(text).next().is_none();
         let texts = ledger.replies().filter(|sent| without(&sent.text));
-        texts.filter_map(|sent| sent.customer()).collect()
+        texts.filter_map(Sent::customer).collect()
     });
     let mut parked = Parked::new();
     for customer in customers {
         for turn in turns(run, customer).await {
-            let text = |name: &str| turn[name]["S"].as_str().unwrap_or_default().to_owned();
-            if text("status") == "failed" {
-                parked.insert(text("reply_id"), bubbles(&turn));
+            if text(&turn, "status") == Some("failed")
+                && let Some(reply_id) = text(&turn, "reply_id")
+            {
+                parked.insert(reply_id.to_owned(), bubbles(&turn));
             }
         }
     }
@@ -57,18 +59,23 @@ async fn turns(run: &OneMachine, customer: Customer) -> Vec<Value> {
     });
     let mut answer = run.aws("DynamoDB_20120810.Query", &query).await;
     // A conversation's turns of one run are far below a page of 1 MB.
-    match answer["Items"].take() {
-        Value::Array(items) => items,
+    match answer.get_mut("Items").map(Value::take) {
+        Some(Value::Array(items)) => items,
         _ => Vec::new(),
     }
 }
 
+/// A text attribute of an item.
+fn text<'i>(item: &'i Value, name: &str) -> Option<&'i str> {
+    item.get(name)?.get("S")?.as_str()
+}
+
 /// The bubbles of a turn's burst: their keys end with their message ids, and these with their tokens.
 fn bubbles(turn: &Value) -> BTreeSet<Token> {
-    let keys = turn["keys"]["L"].as_array().map_or(&[][..], Vec::as_slice);
-    let key = keys.iter().filter_map(|key| key["S"].as_str());
-    key.filter_map(|key| {
-        let (_, mid) = key.rsplit_once('#')?;
+    let keys = turn.pointer("/keys/L").and_then(Value::as_array);
+    let keys = keys.into_iter().flatten();
+    keys.filter_map(|key| {
+        let (_, mid) = key.get("S")?.as_str()?.rsplit_once('#')?;
         Token::of_mid(mid)
     })
     .collect()
