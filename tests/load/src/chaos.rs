@@ -2,6 +2,7 @@
 //! answer.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,9 +15,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::customers::{Customers, Habits};
-use crate::outside::{Outside, Pace, bots_file};
-use crate::rest;
+use crate::outside::{Outside, Pace};
 use crate::verdict::Verdict;
+use crate::{rest, system};
 
 /// What is done to the run.
 #[derive(Args, Clone, Debug)]
@@ -53,6 +54,8 @@ const BOTS: u32 = 3;
 const LIFE_LEAST: Duration = Duration::from_millis(100);
 /// One kill in so many comes while the run is still starting.
 const WHILE_STARTING: u64 = 4;
+/// A start takes less, on a machine that is not busy.
+const START_MOST: Duration = Duration::from_millis(600);
 /// How long it may take until all is answered after the last kill: the tail of the model, and the backoff of a turn.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// A trigger that met a claim comes back after this at most, and twice in bad luck.
@@ -82,19 +85,9 @@ pub struct Summary {
 }
 
 impl Chaos {
-    fn wish(&self, folder: &Folder, outside: &str) -> Wish {
-        let bots = folder.write("bots.toml", &bots_file(BOTS));
-        let wish = Wish::demo(&folder.path().join("data"))
-            .arg("--bots")
-            .arg(&bots.to_string_lossy())
-            .arg("--gateway-url")
-            .arg(&format!("http://{outside}"))
-            .set("OPENROUTER_BASE_URL", &format!("http://{outside}/api/v1"))
-            .set("OPENROUTER_API_KEY", "sk-or-v1-chaos")
+    fn wish(&self, folder: &Folder, outside: SocketAddr) -> Wish {
+        let wish = system::wish(folder, BOTS, outside)
             .set("DEBOUNCE_SECONDS", "1")
-            .set("LOG_LEVEL", "error")
-            // These customers write more than people do.
-            .set("RATE_LIMIT_MAX_MESSAGES", "100000")
             // An attempt that a kill has cut off counts as one.
             .set("AI_MAX_ATTEMPTS", "10");
         match &self.local {
@@ -103,33 +96,47 @@ impl Chaos {
         }
     }
 
-    fn pace(&self) -> Pace {
-        Pace {
-            model: Latency {
-                median: Duration::from_millis(self.model_ms),
-                sigma: 0.8,
-                most: Duration::from_millis(self.model_ms * 10),
-            },
-            gateway: Latency {
-                median: Duration::from_millis(150),
-                sigma: 0.6,
-                most: Duration::from_secs(2),
-            },
-        }
-    }
-
     /// Does it all; the verdict is in the summary.
     pub async fn run(&self) -> Summary {
         let folder = Folder::new();
-        let outside = Outside::new(self.pace(), self.seed);
-        let wish = self.wish(&folder, &outside.serve().await.to_string());
-        let mut random = Random::stream(self.seed, u64::MAX);
-        let mut run = wish.start().await;
+        let pace = Pace::of(Duration::from_millis(self.model_ms));
+        let outside = Outside::new(pace, self.seed);
+        let wish = self.wish(&folder, outside.serve().await);
+        let run = wish.start().await;
         let (moved, address) = watch::channel(run.base_url.clone());
         let (stop, stopped) = watch::channel(false);
         let customers = Customers::new(&outside, address, HABITS, self.seed);
         let writers = customers.start(self.customers, BOTS, &stopped);
         let began = Instant::now();
+        let (run, while_starting) = self.kill(run, &wish, &moved, &outside).await;
+        stop.send_replace(true);
+        writers.join_all().await;
+        let seconds = began.elapsed().as_secs_f64();
+        let verdict = self.settled(&run, &outside).await;
+        let cut_off = outside.cut_off();
+        let (questions, repeated_posts) =
+            outside.ledger(|ledger| (ledger.calls.len(), ledger.repeated_posts()));
+        Summary {
+            kills: self.kills,
+            while_starting,
+            seconds,
+            repeated_posts,
+            questions_cut_off: cut_off.questions,
+            sends_cut_off: cut_off.sends,
+            questions,
+            verdict,
+        }
+    }
+
+    /// All the kills; gives the run that is left, and how many kills came before a run listened.
+    async fn kill(
+        &self,
+        mut run: OneMachine,
+        wish: &Wish,
+        moved: &watch::Sender<String>,
+        outside: &Outside,
+    ) -> (OneMachine, u32) {
+        let mut random = Random::stream(self.seed, u64::MAX);
         let (mut kills, mut while_starting) = (0, 0);
         while kills < self.kills {
             let life = random.between(LIFE_LEAST, Duration::from_millis(self.life_ms));
@@ -144,25 +151,9 @@ impl Chaos {
             }
             run = wish.start().await;
             moved.send_replace(run.base_url.clone());
-            self.tell(kills, life, &outside);
+            self.tell(kills, life, outside);
         }
-        stop.send_replace(true);
-        writers.join_all().await;
-        let seconds = began.elapsed().as_secs_f64();
-        let verdict = self.settled(&run, &outside).await;
-        let cut_off = outside.cut_off();
-        let (questions, repeated_posts) =
-            outside.ledger(|ledger| (ledger.calls.len(), ledger.repeated_posts()));
-        Summary {
-            kills,
-            while_starting,
-            seconds,
-            repeated_posts,
-            questions_cut_off: cut_off.questions,
-            sends_cut_off: cut_off.sends,
-            questions,
-            verdict,
-        }
+        (run, while_starting)
     }
 
     fn tell(&self, kills: u32, life: Duration, outside: &Outside) {
@@ -194,9 +185,6 @@ impl Chaos {
         outside.ledger(|ledger| Verdict::of(ledger, &parked))
     }
 }
-
-/// A start takes less, on a machine that is not busy.
-const START_MOST: Duration = Duration::from_millis(600);
 
 /// Every other burst is written into the answering of the one before; those between wait and read, so that nobody is taken for
 /// a machine that answers at once, and left alone (the loop brake: five times within 2 s).

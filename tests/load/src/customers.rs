@@ -1,6 +1,7 @@
 //! The customers, and the gateway's webhooks for them: posted again until they are answered with 200, to whatever address
 //! the system has by then.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use clivy::clock::{Clock, SystemClock};
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use tests::bubbles::bubble;
 use tests::measure::{Latency, Random};
 use tests::process::wire;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::outside::Outside;
@@ -79,6 +80,7 @@ impl Customers {
             habits,
             seed,
             client: wire::client(),
+            connections: Arc::new(Semaphore::new(CONNECTIONS)),
         }
     }
 
@@ -139,9 +141,12 @@ impl Customers {
 
     /// False when it must be posted again.
     async fn posts(&self, token: Token, body: &Value) -> bool {
-        let url = format!("{}/webhook/ai", *self.address.borrow());
         let outside = &self.outside;
+        // The wait for a connection counts as the webhook's.
         outside.ledger(|ledger| ledger.posted(token, outside.now()));
+        // It is never closed.
+        let _connection = self.connections.acquire().await;
+        let url = format!("{}/webhook/ai", *self.address.borrow());
         let answer = wire::post(&self.client, &url, &[], body, WEBHOOK_PATIENCE).await;
         let is_accepted = matches!(answer, Ok((200, _)));
         if is_accepted {

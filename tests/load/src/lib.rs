@@ -9,5 +9,6 @@ pub mod outside;
 pub mod report;
 pub mod rest;
 pub mod samples;
+pub mod system;
 pub mod token;
 pub mod verdict;

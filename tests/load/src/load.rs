@@ -1,6 +1,7 @@
 //! Many conversations at once against the release build of the one-machine run: what is lost, how long replies take, what the
 //! process uses.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,16 +11,15 @@ use tests::measure::{Latency, machine};
 use tests::process::build;
 use tests::process::folder::Folder;
 use tests::process::one_machine::{OneMachine, Wish};
-use tests::process::usage::Cpu;
+use tests::process::usage::{self, Cpu};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::customers::{Customers, Habits};
-use crate::outside::{Outside, Pace, bots_file};
+use crate::outside::{Outside, Pace};
 use crate::report::{Conditions, Figures, Report};
-use crate::rest;
 use crate::samples::Samples;
-use crate::verdict::Verdict;
+use crate::{rest, system};
 
 /// What the system has to bear.
 #[derive(Args, Clone, Debug)]
@@ -60,8 +60,6 @@ pub struct Load {
 
 /// Bots of the run. The same contacts write to each.
 const BOTS: u32 = 5;
-/// Customers come one after the other over this time at most, so that they do not come in one wave.
-const RAMP_MOST: Duration = Duration::from_secs(30);
 const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 /// How long the last customers may wait after everybody has stopped writing. Beyond what a turn has, its fallback
 /// text included (`OUTCOME_DEADLINE_SECONDS` is 300).
@@ -77,11 +75,7 @@ impl Load {
             Some(program) => program.clone(),
             None => build::shipped_local()?,
         };
-        let mut runs = Vec::new();
-        for conversations in &self.conversations {
-            runs.push(self.one(&program, *conversations).await?);
-        }
-        let report = Report {
+        let mut report = Report {
             machine: machine(),
             conditions: Conditions {
                 seconds: self.seconds,
@@ -91,49 +85,34 @@ impl Load {
                 max_concurrency: self.max_concurrency,
                 bots: BOTS,
             },
-            runs,
+            runs: Vec::new(),
         };
-        if let Some(file) = &self.json {
-            let json = serde_json::to_string_pretty(&report)?;
-            std::fs::write(file, json + "\n")
-                .with_context(|| format!("{} cannot be written", file.display()))?;
+        for conversations in &self.conversations {
+            let figures = self.one(&program, *conversations).await?;
+            report.runs.push(figures);
+            // After each: what was measured stays when a later run is broken off.
+            println!("\n{report}");
+            self.write(&report)?;
         }
         Ok(report)
     }
 
-    fn wish(&self, program: &Path, folder: &Folder, outside: &str) -> Wish {
-        let bots = folder.write("bots.toml", &bots_file(BOTS));
-        let wish = Wish::demo(&folder.path().join("data"))
+    fn write(&self, report: &Report) -> anyhow::Result<()> {
+        let Some(file) = &self.json else {
+            return Ok(());
+        };
+        let json = serde_json::to_string_pretty(report)?;
+        std::fs::write(file, json + "\n")
+            .with_context(|| format!("{} cannot be written", file.display()))
+    }
+
+    fn wish(&self, program: &Path, folder: &Folder, outside: SocketAddr) -> Wish {
+        let wish = system::wish(folder, BOTS, outside)
             .program(program)
-            .arg("--bots")
-            .arg(&bots.to_string_lossy())
-            .arg("--gateway-url")
-            .arg(&format!("http://{outside}"))
-            .set("OPENROUTER_BASE_URL", &format!("http://{outside}/api/v1"))
-            .set("OPENROUTER_API_KEY", "sk-or-v1-load")
-            .set("DEBOUNCE_SECONDS", &self.debounce.to_string())
-            .set("LOG_LEVEL", "error")
-            // A customer here may write more than ten bubbles a minute, and what is to be measured is not the limit.
-            .set("RATE_LIMIT_MAX_MESSAGES", "100000");
+            .set("DEBOUNCE_SECONDS", &self.debounce.to_string());
         match self.max_concurrency {
             Some(most) => wish.arg("--max-concurrency").arg(&most.to_string()),
             None => wish,
-        }
-    }
-
-    fn pace(&self) -> Pace {
-        Pace {
-            model: Latency {
-                median: Duration::from_millis(self.model_ms),
-                // 5 % take longer than 3.7 times the median, 1 % longer than 6.4 times.
-                sigma: 0.8,
-                most: Duration::from_millis(self.model_ms * 10),
-            },
-            gateway: Latency {
-                median: Duration::from_millis(150),
-                sigma: 0.6,
-                most: Duration::from_secs(2),
-            },
         }
     }
 
@@ -153,51 +132,51 @@ impl Load {
             // Sooner would look like a machine that answers (the loop brake).
             reading_least: Duration::from_millis(2_500),
             repeated_percent: 0,
-            ramp: RAMP_MOST.min(Duration::from_secs(self.seconds) / 4),
+            // Over a pause, so that they come as often as they will write from then on, and not in one wave.
+            ramp: Duration::from_secs(self.pause.min(self.seconds / 2)),
         }
     }
 
     async fn one(&self, program: &Path, conversations: u32) -> anyhow::Result<Figures> {
         println!("{conversations} conversations: starting ...");
         let folder = Folder::new();
-        let outside = Outside::new(self.pace(), self.seed);
-        let address = outside.serve().await.to_string();
-        let run = self.wish(program, &folder, &address).start().await;
-        let idle_mb = tests::process::usage::memory(run.process.id())?.resident_mb;
+        let outside = Outside::new(Pace::of(Duration::from_millis(self.model_ms)), self.seed);
+        let wish = self.wish(program, &folder, outside.serve().await);
+        let run = wish.start().await;
+        let idle_mb = usage::memory(run.process.id())?.resident_mb;
         let (_moved, address) = watch::channel(run.base_url.clone());
         let (stop, stopped) = watch::channel(false);
         let customers = Customers::new(&outside, address, self.habits(), self.seed);
         let writers = customers.start(conversations, BOTS, &stopped);
         let counted_from = outside.now() + self.habits().ramp;
         let samples = self.watch(conversations, &run, &outside).await?;
-        let counted_to = outside.now();
+        let counted = counted_from..outside.now();
         stop.send_replace(true);
         writers.join_all().await;
         println!(
             "  {conversations} conversations: nobody writes any more; until all are answered ..."
         );
-        let stopped_at = Instant::now();
-        rest::until_answered(&outside, PATIENCE).await;
-        let drained_seconds = stopped_at.elapsed().as_secs_f64();
-        // What should not come would come within a debounce.
-        tokio::time::sleep(Duration::from_secs(self.debounce + 2)).await;
+        let drained_seconds = self.drained(&outside).await;
         let parked = rest::parked(&run, &outside).await;
-        let peak_mb = tests::process::usage::memory(run.process.id())?.peak_mb;
         let debounce = Duration::from_secs(self.debounce);
-        let figures = outside.ledger(|ledger| {
-            let mut figures = Figures::of(ledger, counted_from..counted_to, debounce);
-            figures.repeated_posts = ledger.repeated_posts();
-            figures.verdict = Verdict::of(ledger, &parked);
-            figures
-        });
         Ok(Figures {
             conversations,
             drained_seconds,
             idle_mb,
-            peak_mb,
+            peak_mb: usage::memory(run.process.id())?.peak_mb,
             samples,
-            ..figures
+            ..outside.ledger(|ledger| Figures::of(ledger, counted, debounce, &parked))
         })
+    }
+
+    /// Waits until all are answered, and for what should not come; gives how long the former took, in seconds.
+    async fn drained(&self, outside: &Outside) -> f64 {
+        let began = Instant::now();
+        rest::until_answered(outside, PATIENCE).await;
+        let seconds = began.elapsed().as_secs_f64();
+        // It would come within a debounce.
+        tokio::time::sleep(Duration::from_secs(self.debounce + 2)).await;
+        seconds
     }
 
     /// Looks at the system while customers write; says every few seconds how it goes.

@@ -34,10 +34,6 @@ async fn main() -> anyhow::Result<()> {
             println!("\n{summary}");
             summary.verdict.check()
         }
-        Command::Load(load) => {
-            let report = load.run().await?;
-            println!("\n{report}");
-            report.check()
-        }
+        Command::Load(load) => load.run().await?.check(),
     }
 }

@@ -30,6 +30,25 @@ pub struct Pace {
     pub gateway: Latency,
 }
 
+impl Pace {
+    /// Of a model with this median: 5 % take longer than 3.7 times that, 1 % longer than 6.4 times, none longer than ten times.
+    #[must_use]
+    pub fn of(model_median: Duration) -> Self {
+        Self {
+            model: Latency {
+                median: model_median,
+                sigma: 0.8,
+                most: model_median * 10,
+            },
+            gateway: Latency {
+                median: Duration::from_millis(150),
+                sigma: 0.6,
+                most: Duration::from_secs(2),
+            },
+        }
+    }
+}
+
 /// The servers. Clones share them.
 #[derive(Clone)]
 pub struct Outside(Arc<Inner>);
@@ -297,24 +316,10 @@ async fn account() -> Json<Value> {
     )
 }
 
-/// The bots, as a file for `--bots`.
-#[must_use]
-pub fn bots_file(bots: u32) -> String {
-    let one = |bot: u32| {
-        let id = Customer { bot, contact: 0 }.bot_id();
-        format!(
-            "[[bot]]\nid = \"{id}\"\nowner = \"load\"\nname = \"Toko {bot}\"\nactive = true\n\
-             system_prompt = \"{INSTRUCTIONS}{bot}. Jawab singkat dan ramah.\"\n\
-             fallback_text = \"Maaf Kak, tim kami akan membalas.\"\n\n[bot.gateway]\nkind = \"wuzapi\"\n\
-             url = \"\"\ntoken = \"{GATEWAY_TOKEN}{bot}\"\n\n[[bot.document]]\ntitle = \"Jam buka\"\n\
-             kind = \"info toko\"\ncontent = \"Senin sampai Minggu 08.00 - 20.00 WIB\"\n"
-        )
-    };
-    (0..bots).map(one).collect::<Vec<_>>().join("\n")
-}
-
-const INSTRUCTIONS: &str = "Anda melayani toko nomor ";
-const GATEWAY_TOKEN: &str = "load-token-";
+/// How every bot's instructions begin; its number follows, and a full stop.
+pub const INSTRUCTIONS: &str = "Anda melayani toko nomor ";
+/// How every bot's token begins; its number follows.
+pub const GATEWAY_TOKEN: &str = "load-token-";
 
 fn bot_of_token(token: &str) -> Option<u32> {
     token.strip_prefix(GATEWAY_TOKEN)?.parse().ok()

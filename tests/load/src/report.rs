@@ -9,7 +9,7 @@ use tests::measure::percentile;
 
 use crate::ledger::{Ledger, Turn};
 use crate::samples::Samples;
-use crate::verdict::Verdict;
+use crate::verdict::{Parked, Verdict};
 
 /// Some times, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -71,9 +71,14 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// The times of the turns that began within `counted`.
+    /// What a run at rest has seen: the times of what began within `counted`, and whether all of it adds up.
     #[must_use]
-    pub fn of(ledger: &Ledger, counted: Range<Duration>, debounce: Duration) -> Self {
+    pub fn of(
+        ledger: &Ledger,
+        counted: Range<Duration>,
+        debounce: Duration,
+        parked: &Parked,
+    ) -> Self {
         let turns: Vec<Turn> = ledger
             .turns()
             .filter(|turn| counted.contains(&turn.began))
@@ -97,6 +102,8 @@ impl Figures {
             to_gateway_ms: spread(|turn| turn.to_gateway, 0.0),
             model_ms: spread(|turn| turn.model, 0.0),
             webhook_ms: Spread::of(webhooks),
+            repeated_posts: ledger.repeated_posts(),
+            verdict: Verdict::of(ledger, parked),
             ..Self::default()
         }
     }
