@@ -34,6 +34,8 @@ pub struct Habits {
     pub ramp: Duration,
 }
 
+/// Webhooks that the gateway posts at once at most: it has a pool of connections, not one for each customer.
+const CONNECTIONS: usize = 256;
 /// Bubbles of one burst at most.
 const BURST_MAX: u64 = 4;
 /// How long the gateway waits for an answer to its webhook.
@@ -63,6 +65,7 @@ pub struct Customers {
     /// What everything random comes from.
     pub seed: u64,
     client: Network,
+    connections: Arc<Semaphore>,
 }
 
 impl Customers {
