@@ -213,6 +213,9 @@ const ROWS: &[Row] = &[
     ("memory idle / most, MB", |run| {
         format!("{:.0} / {:.0}", run.idle_mb, run.peak_mb)
     }),
+    ("cores that the system wanted and did not get", |run| {
+        format!("{:.2}", run.samples.cores_system_waited_for)
+    }),
     ("cores: system / this client / others", |run| {
         let Samples {
             cores_system,

@@ -30,6 +30,8 @@ pub struct Samples {
     pub resident_mb_most: f64,
     /// Cores that the system kept busy, on average.
     pub cores_system: f64,
+    /// Cores that it wanted besides, and that others had.
+    pub cores_system_waited_for: f64,
     /// Cores that this client kept busy: the customers, the gateway and the model.
     pub cores_client: f64,
     /// Cores that everybody else kept busy. Near 0 when the figures are worth something.
@@ -62,6 +64,7 @@ impl Samples {
     pub fn cpu(&mut self, used: &Cpu, lasting: Duration) {
         let seconds = lasting.as_secs_f64();
         self.cores_system = used.system / seconds;
+        self.cores_system_waited_for = used.system_waited / seconds;
         self.cores_client = used.client / seconds;
         self.cores_others = used.others() / seconds;
     }

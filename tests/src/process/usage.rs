@@ -52,6 +52,22 @@ pub fn cpu_seconds(pid: u32) -> anyhow::Result<f64> {
     Ok(ticks / TICKS_PER_SECOND)
 }
 
+/// How long the threads of a process that could run have waited for a core, in seconds, all together. Threads that have ended
+/// count no more.
+///
+/// # Errors
+/// It is gone.
+pub fn cpu_wait_seconds(pid: u32) -> anyhow::Result<f64> {
+    let mut nanoseconds = 0.0;
+    for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+        // A thread may end while we look. Fields: time on a core, time waiting for one, how often (proc(5)).
+        let schedstat = std::fs::read_to_string(task?.path().join("schedstat")).unwrap_or_default();
+        let waited = schedstat.split_whitespace().nth(1);
+        nanoseconds += waited.and_then(|n| n.parse::<f64>().ok()).unwrap_or(0.0);
+    }
+    Ok(nanoseconds / 1e9)
+}
+
 /// The processor time of the whole machine, in seconds; waiting for the disk is none.
 ///
 /// # Errors
@@ -77,6 +93,8 @@ pub fn machine_cpu_seconds() -> anyhow::Result<f64> {
 pub struct Cpu {
     /// By the process that is measured.
     pub system: f64,
+    /// What the measured process's threads have waited for a core: what it used is less than it wanted by this.
+    pub system_waited: f64,
     /// By this one, which plays everybody outside.
     pub client: f64,
     /// By the whole machine.
@@ -91,6 +109,7 @@ impl Cpu {
     pub fn read(pid: u32) -> anyhow::Result<Self> {
         Ok(Self {
             system: cpu_seconds(pid)?,
+            system_waited: cpu_wait_seconds(pid)?,
             client: cpu_seconds(std::process::id())?,
             machine: machine_cpu_seconds()?,
         })
@@ -101,6 +120,7 @@ impl Cpu {
     pub fn since(&self, before: &Self) -> Self {
         Self {
             system: self.system - before.system,
+            system_waited: (self.system_waited - before.system_waited).max(0.0),
             client: self.client - before.client,
             machine: self.machine - before.machine,
         }
