@@ -80,6 +80,8 @@ pub struct Summary {
     pub sends_cut_off: u64,
     /// Questions to the model.
     pub questions: usize,
+    /// Something that a conversation still holds or owes at the end, in the table.
+    pub still_owed: Option<String>,
     /// Whether it adds up.
     pub verdict: Verdict,
 }
@@ -110,9 +112,9 @@ impl Chaos {
         let began = Instant::now();
         let (run, while_starting) = self.kill(run, &wish, &moved, &outside).await;
         stop.send_replace(true);
-        writers.join_all().await;
+        rest::until_posted(writers, PATIENCE).await;
         let seconds = began.elapsed().as_secs_f64();
-        let verdict = self.settled(&run, &outside).await;
+        let (verdict, still_owed) = self.settled(&run, &outside).await;
         let cut_off = outside.cut_off();
         let (questions, repeated_posts) =
             outside.ledger(|ledger| (ledger.calls.len(), ledger.repeated_posts()));
@@ -124,6 +126,7 @@ impl Chaos {
             questions_cut_off: cut_off.questions,
             sends_cut_off: cut_off.sends,
             questions,
+            still_owed,
             verdict,
         }
     }
@@ -171,18 +174,37 @@ impl Chaos {
         );
     }
 
-    async fn settled(&self, run: &OneMachine, outside: &Outside) -> Verdict {
-        if !self.quiet {
-            println!("no more kills; until all is at rest ...");
-        }
-        rest::until_answered(outside, PATIENCE).await;
-        run.until_nothing_is_owed().await;
+    async fn settled(&self, run: &OneMachine, outside: &Outside) -> (Verdict, Option<String>) {
+        let say = |what: String| {
+            if !self.quiet {
+                println!("{what}");
+            }
+        };
+        say("no more kills; until all is at rest ...".to_owned());
+        let tell = |waiting| say(format!("  {waiting} customers wait"));
+        rest::until_answered(outside, PATIENCE, tell).await;
+        let still_owed = rest::until_nothing_is_owed(run, PATIENCE).await;
         if self.until_queue_is_empty {
+            say("  all are answered; until the last trigger is gone ...".to_owned());
             rest::until_queue_is_empty(run, QUEUE_PATIENCE).await;
         }
         tokio::time::sleep(SILENCE).await;
         let parked = rest::parked(run, outside).await;
-        outside.ledger(|ledger| Verdict::of(ledger, &parked))
+        let verdict = outside.ledger(|ledger| Verdict::of(ledger, &parked));
+        (verdict, still_owed)
+    }
+}
+
+impl Summary {
+    /// Every message whose webhook got 200 is in exactly one answer, and nothing is left to do.
+    ///
+    /// # Errors
+    /// It is not so.
+    pub fn check(&self) -> anyhow::Result<()> {
+        if let Some(left) = &self.still_owed {
+            anyhow::bail!("at the end there is still {left}");
+        }
+        self.verdict.check()
     }
 }
 
@@ -211,6 +233,7 @@ impl fmt::Display for Summary {
             accepted,
             answered,
             parked,
+            refused,
             replies,
             repeated_sends,
             faults,
@@ -223,6 +246,7 @@ impl fmt::Display for Summary {
             ("bubbles whose webhook got 200", accepted.to_string()),
             ("of these in exactly one answer", answered.to_string()),
             ("of these met with one fallback text", parked.to_string()),
+            ("bubbles that never got 200", refused.to_string()),
             ("replies", replies.to_string()),
             ("questions to the model", self.questions.to_string()),
             ("questions cut off", self.questions_cut_off.to_string()),

@@ -152,7 +152,7 @@ impl Load {
         let samples = self.watch(conversations, &run, &outside).await?;
         let counted = counted_from..outside.now();
         stop.send_replace(true);
-        writers.join_all().await;
+        rest::until_posted(writers, PATIENCE).await;
         println!(
             "  {conversations} conversations: nobody writes any more; until all are answered ..."
         );
@@ -172,7 +172,10 @@ impl Load {
     /// Waits until all are answered, and for what should not come; gives how long the former took, in seconds.
     async fn drained(&self, outside: &Outside) -> f64 {
         let began = Instant::now();
-        rest::until_answered(outside, PATIENCE).await;
+        rest::until_answered(outside, PATIENCE, |waiting| {
+            println!("  {waiting} customers wait");
+        })
+        .await;
         let seconds = began.elapsed().as_secs_f64();
         // It would come within a debounce.
         tokio::time::sleep(Duration::from_secs(self.debounce + 2)).await;

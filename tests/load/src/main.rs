@@ -32,7 +32,7 @@ async fn main() -> anyhow::Result<()> {
         Command::Chaos(chaos) => {
             let summary = chaos.run().await;
             println!("\n{summary}");
-            summary.verdict.check()
+            summary.check()
         }
         Command::Load(load) => load.run().await?.check(),
     }

@@ -161,6 +161,9 @@ const ROWS: &[Row] = &[
     ("**doubled, changed, misdirected, out of order**", |run| {
         run.verdict.wrong().to_string()
     }),
+    ("bubbles that never got 200", |run| {
+        run.verdict.refused.to_string()
+    }),
     ("sends repeated under their id", |run| {
         run.verdict.repeated_sends.to_string()
     }),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tests::process::one_machine::OneMachine;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::ledger::Sent;
@@ -13,11 +14,41 @@ use crate::token::{Customer, Token};
 use crate::verdict::Parked;
 
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+const TELL_EVERY: Duration = Duration::from_secs(5);
 
-/// Waits until every customer is answered; gives up after `patience`, and then the verdict counts what is lost.
-pub async fn until_answered(outside: &Outside, patience: Duration) {
+/// Waits until every writer has posted what they had begun; those who cannot within `patience` are broken off, and what
+/// they never got a 200 for counts as refused.
+pub async fn until_posted(writers: JoinSet<()>, patience: Duration) {
+    // Dropping them ends them.
+    let _ = tokio::time::timeout(patience, writers.join_all()).await;
+}
+
+/// Waits until every customer is answered, telling every few seconds how many are not; gives up after `patience`, and then
+/// the verdict counts what is lost.
+pub async fn until_answered(outside: &Outside, patience: Duration, tell: impl Fn(usize)) {
     let began = Instant::now();
-    while outside.waiting() > 0 && began.elapsed() < patience {
+    let mut told = began;
+    loop {
+        let waiting = outside.waiting();
+        if waiting == 0 || began.elapsed() >= patience {
+            return;
+        }
+        if told.elapsed() >= TELL_EVERY {
+            tell(waiting);
+            told = Instant::now();
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Waits until no conversation holds or owes anything; gives what is left after `patience`.
+pub async fn until_nothing_is_owed(run: &OneMachine, patience: Duration) -> Option<String> {
+    let began = Instant::now();
+    loop {
+        let left = run.owed().await?;
+        if began.elapsed() >= patience {
+            return Some(left);
+        }
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }

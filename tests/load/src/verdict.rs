@@ -76,6 +76,8 @@ pub struct Verdict {
     pub answered: usize,
     /// Of these, met with exactly one fallback text, and their turn parked where a person sees it (I1).
     pub parked: usize,
+    /// Bubbles whose webhook never got 200, however often it was posted. Nobody was promised anything, and yet.
+    pub refused: usize,
     /// Answers and fallback texts, each id once.
     pub replies: usize,
     /// Sends of an id that had been sent.
@@ -95,6 +97,7 @@ impl Verdict {
     pub fn of(ledger: &Ledger, parked: &Parked) -> Self {
         let mut verdict = Self {
             accepted: ledger.accepted_count(),
+            refused: ledger.bubbles.len() - ledger.accepted_count(),
             replies: ledger.replies().count(),
             ..Self::default()
         };
@@ -131,10 +134,10 @@ impl Verdict {
         self.faults.len() - self.lost()
     }
 
-    /// Nothing happened that must not.
+    /// Everything was accepted in the end, and nothing happened that must not.
     ///
     /// # Errors
-    /// Something did; the error names the first of each run.
+    /// Something did; the error names the first faults.
     pub fn check(&self) -> anyhow::Result<()> {
         const SHOWN: usize = 20;
         let shown: Vec<String> = self

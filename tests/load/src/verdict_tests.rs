@@ -86,6 +86,10 @@ fn a_bubble_that_was_never_accepted_may_be_answered_or_not() {
     assert_eq!(faults(&ledger), []);
     send(&mut ledger, RINA, "B", "Jawaban p1: b0c1n2");
     assert_eq!(faults(&ledger), []);
+    // But a gateway would still be posting it.
+    let verdict = Verdict::of(&ledger, &Parked::new());
+    assert_eq!((verdict.refused, verdict.answered), (1, 1), "{verdict:?}");
+    assert!(verdict.check().is_err());
 }
 
 #[test]

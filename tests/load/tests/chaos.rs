@@ -23,6 +23,7 @@ async fn a_run_that_is_killed_under_load_answers_every_accepted_message_exactly_
         ..
     } = summary.verdict;
     assert_eq!(faults, &[], "{summary}");
+    assert_eq!(summary.still_owed, None);
     assert_eq!(summary.kills, 3);
     assert!(accepted >= 12, "every customer has written: {summary}");
     assert_eq!(answered, accepted, "no fallback text: {summary}");
