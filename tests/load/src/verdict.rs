@@ -153,6 +153,8 @@ impl Verdict {
             self.kinds(),
             shown.join("\n  ")
         );
+        let refused = self.refused;
+        anyhow::ensure!(refused == 0, "{refused} bubbles were never accepted");
         anyhow::ensure!(
             self.accepted > 0,
             "no bubble was accepted: nothing was tried"
