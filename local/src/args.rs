@@ -10,6 +10,8 @@ use clivy::access::{KeyName, Lifetime, OwnerId, Role};
 use clivy::conversation::bot::Bot;
 use serde::Deserialize;
 
+use crate::world::as_deployed::MAXIMUM_CONCURRENCY;
+
 /// Runs all of Clivy on this machine, without AWS, Docker or an account.
 #[derive(Debug, Parser)]
 #[command(name = "local", version, args_conflicts_with_subcommands = true)]
@@ -46,6 +48,9 @@ pub struct Args {
     /// How long the demo model thinks, in milliseconds
     #[arg(long, default_value_t = 900, value_name = "MS")]
     pub demo_latency_ms: u64,
+    /// Batches that the worker answers at once at most, as on AWS when absent
+    #[arg(long, default_value_t = MAXIMUM_CONCURRENCY, value_name = "N")]
+    pub max_concurrency: usize,
 }
 
 /// What can be done besides running.

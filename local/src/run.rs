@@ -24,7 +24,7 @@ use crate::greeting::{self, Addresses};
 use crate::inside;
 use crate::invoke::Remote;
 use crate::login::{self, Login};
-use crate::mapping::Invoke;
+use crate::mapping::{Invoke, Mapping};
 use crate::model::Model;
 use crate::phone::{self, PhoneState};
 use crate::schedule;
@@ -50,6 +50,7 @@ pub struct Run {
     gateway: Gateway,
     model: Option<Model>,
     faults: Faults,
+    max_concurrency: usize,
     remote: Option<Arc<Remote>>,
     http: Arc<dyn Http>,
 }
@@ -131,6 +132,7 @@ impl Run {
             world,
             bots,
             steps,
+            max_concurrency: args.max_concurrency,
             remote,
             http,
         })
@@ -188,11 +190,12 @@ impl Run {
             None => self.world.in_process(),
         };
         let router = self.router();
+        let mapping = Mapping {
+            max_concurrency: self.max_concurrency,
+            ..self.world.mapping(invoke)
+        };
         let work = async {
-            tokio::join!(
-                self.world.mapping(invoke).run(stopped()),
-                self.schedules(stopped),
-            );
+            tokio::join!(mapping.run(stopped()), self.schedules(stopped),);
         };
         let inbox = inbox::router(Arc::clone(&self.world.inbox));
         let server = async {

@@ -15,6 +15,7 @@ pub mod emf;
 pub mod exposition;
 pub mod faults;
 pub mod look;
+pub mod measure;
 pub mod outside;
 pub mod process;
 pub mod template;

@@ -5,6 +5,7 @@ pub mod folder;
 pub mod lambda;
 pub mod ministack;
 pub mod one_machine;
+pub mod usage;
 pub mod wire;
 
 use std::io::{BufRead, BufReader, Read};
@@ -51,6 +52,11 @@ impl Process {
             guard,
             output,
         }
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Everything it has written so far, on both streams.

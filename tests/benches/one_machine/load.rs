@@ -8,13 +8,15 @@ use anyhow::Context;
 use bytes::Bytes;
 use clivy::http::{Http, Network};
 use tests::bubbles::bubble;
+use tests::measure::{self, Random, percentile};
+use tests::process::usage::Cpu;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 
 use crate::DEBOUNCE;
 use crate::gateway::Gateway;
-use crate::report::{Steady, Sustained, percentile};
-use crate::system::{System, cpu_seconds, machine_cpu_seconds};
+use crate::report::{Steady, Sustained};
+use crate::system::System;
 
 /// What a burst says. The demo model answers it from three of the shop's documents.
 const BUBBLES: [&str; 3] = [
@@ -236,15 +238,8 @@ impl Customers {
         begin: Instant,
         end: Instant,
     ) -> anyhow::Result<Cpu> {
-        let used = || {
-            anyhow::Ok((
-                system.cpu_seconds()?,
-                cpu_seconds("self")?,
-                machine_cpu_seconds()?,
-            ))
-        };
         tokio::time::sleep_until(begin).await;
-        let before = used()?;
+        let before = Cpu::read(system.pid())?;
         let mut then = (begin, self.answered.get());
         while then.0 < end {
             let next = (then.0 + PROGRESS_EVERY).min(end);
@@ -255,31 +250,7 @@ impl Customers {
             println!("  {name}: {answered} answered, {rate:.0} a second now, {memory_mb:.0} MB");
             then = (next, answered);
         }
-        let after = used()?;
-        Ok(Cpu {
-            system: after.0 - before.0,
-            client: after.1 - before.1,
-            machine: after.2 - before.2,
-        })
-    }
-}
-
-/// Processor time, in seconds.
-struct Cpu {
-    system: f64,
-    client: f64,
-    machine: f64,
-}
-
-impl Cpu {
-    /// By the system and this client.
-    fn ours(&self) -> f64 {
-        self.system + self.client
-    }
-
-    /// By everybody else.
-    fn others(&self) -> f64 {
-        (self.machine - self.ours()).max(0.0)
+        Ok(Cpu::read(system.pid())?.since(&before))
     }
 }
 
@@ -289,22 +260,14 @@ fn latencies(answered: &[Answered]) -> Vec<f64> {
 
 /// Negative when `to` comes first.
 fn milliseconds(from: Instant, to: Instant) -> f64 {
-    let ms = |duration: Duration| duration.as_secs_f64() * 1_000.0;
-    ms(to.saturating_duration_since(from)) - ms(from.saturating_duration_since(to))
+    measure::milliseconds(to.saturating_duration_since(from))
+        - measure::milliseconds(from.saturating_duration_since(to))
 }
 
-/// The arrivals of a Poisson process, from a fixed seed (splitmix64).
+/// The arrivals of a Poisson process, from a fixed seed.
 fn arrivals(per_second: f64, lasting: Duration) -> Vec<Duration> {
-    let mut state = 0x00C1_1FEE_u64;
-    let mut uniform = move || {
-        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        // 53 bits: what a double holds; never 0.
-        (((z ^ (z >> 31)) >> 11) + 1) as f64 / (1_u64 << 53) as f64
-    };
-    let gaps = std::iter::repeat_with(|| Duration::from_secs_f64(-uniform().ln() / per_second));
+    let mut random = Random::new(0x00C1_1FEE);
+    let gaps = std::iter::repeat_with(|| random.gap(per_second));
     gaps.scan(Duration::ZERO, |at, gap| {
         *at += gap;
         (*at < lasting).then_some(*at)

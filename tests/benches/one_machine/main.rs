@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
+use tests::process::build;
 
 use crate::gateway::Gateway;
 use crate::load::Customers;
@@ -60,7 +61,7 @@ async fn main() -> anyhow::Result<()> {
     clivy::aws::install_crypto();
     let binary = match &args.local {
         Some(binary) => binary.clone(),
-        None => system::build()?,
+        None => build::shipped_local()?,
     };
     let report = tokio::time::timeout(LIMIT, measure(&binary, Duration::from_secs(args.seconds)))
         .await

@@ -1,6 +1,7 @@
 //! The figures, as they are written to JSON; `table` shows them.
 
 use serde::Serialize;
+use tests::measure::machine;
 
 use crate::gateway::Faults;
 
@@ -123,23 +124,4 @@ impl Report {
         }
         Ok(())
     }
-}
-
-/// The smallest value that `share` of all are not above; sorts them. NaN without values.
-pub fn percentile(values: &mut [f64], share: f64) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let rank = (values.len() as f64 * share).ceil() as usize;
-    values.get(rank.max(1) - 1).copied().unwrap_or(f64::NAN)
-}
-
-fn machine() -> String {
-    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name = info
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
-    format!(
-        "{}, {cores} cores",
-        name.map_or("unknown processor", |(_, name)| name)
-    )
 }

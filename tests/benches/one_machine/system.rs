@@ -1,18 +1,15 @@
 //! The system under measurement: the release binary, as a process of its own.
 
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::Context;
+use tests::process::usage::{self, Memory};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::Instant;
 
 use crate::DEBOUNCE;
-
-/// Ticks per second in `/proc/PID/stat`: the same on every Linux that programs are built for.
-const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Where a run keeps its table.
 pub enum Storage {
@@ -40,53 +37,6 @@ pub struct System {
     start_ms: f64,
     /// Kept open: a process that prints into a closed pipe panics.
     _stdout: BufReader<ChildStdout>,
-}
-
-/// What the process has in memory, in MB of 1,000,000 bytes.
-pub struct Memory {
-    /// Now.
-    pub resident_mb: f64,
-    /// At most so far.
-    pub peak_mb: f64,
-}
-
-/// Builds `local` as it is shipped, and gives the binary.
-///
-/// # Errors
-/// It does not build.
-pub fn build() -> anyhow::Result<PathBuf> {
-    println!("building the release binary of `local` (minutes, the first time) ...");
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut cargo = std::process::Command::new(env!("CARGO"));
-    cargo
-        .args(["build", "--release", "-p", "local"])
-        .args(["--message-format", "json-render-diagnostics"])
-        .current_dir(root)
-        .stderr(Stdio::inherit());
-    // What the outer cargo says about this bench: build scripts that look at it would run again, and half of the
-    // dependencies would be built again, every time.
-    for name in [
-        "CARGO_MANIFEST_DIR",
-        "CARGO_MANIFEST_PATH",
-        "CARGO_CRATE_NAME",
-    ] {
-        cargo.env_remove(name);
-    }
-    #[expect(clippy::disallowed_methods, reason = "only the names are looked at")]
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("CARGO_PKG_") {
-            cargo.env_remove(name);
-        }
-    }
-    let output = cargo.output().context("cargo cannot be run")?;
-    anyhow::ensure!(output.status.success(), "`local` does not build");
-    // Cargo says where the binary is: the target folder may be anywhere.
-    String::from_utf8(output.stdout)?
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter_map(|message| message.get("executable")?.as_str().map(PathBuf::from))
-        .find(|path| path.file_stem() == Some(OsStr::new("local")))
-        .context("cargo named no binary of `local`")
 }
 
 /// An empty folder for a run's data, inside the target folder.
@@ -164,31 +114,17 @@ impl System {
         self.start_ms
     }
 
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
     /// Its memory.
     ///
     /// # Errors
     /// It is gone.
     pub fn memory(&self) -> anyhow::Result<Memory> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid))?;
-        let field = |name: &str| -> anyhow::Result<f64> {
-            let line = status.lines().find_map(|line| line.strip_prefix(name));
-            let kib = line
-                .and_then(|rest| rest.split_whitespace().next())
-                .context("no memory in /proc")?;
-            Ok(kib.parse::<f64>()? * 1_024.0 / 1_000_000.0)
-        };
-        Ok(Memory {
-            resident_mb: field("VmRSS:")?,
-            peak_mb: field("VmHWM:")?,
-        })
-    }
-
-    /// The processor time it has used, in seconds.
-    ///
-    /// # Errors
-    /// It is gone.
-    pub fn cpu_seconds(&self) -> anyhow::Result<f64> {
-        cpu_seconds(&self.pid.to_string())
+        usage::memory(self.pid)
     }
 
     /// Ends it without a warning.
@@ -198,43 +134,4 @@ impl System {
     pub async fn kill(&mut self) -> anyhow::Result<()> {
         self.child.kill().await.context("it could not be ended")
     }
-}
-
-/// The processor time of a process, in seconds; `self` is this one.
-///
-/// # Errors
-/// It is gone.
-pub fn cpu_seconds(pid: &str) -> anyhow::Result<f64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The name before it may hold spaces and brackets. Then: state is field 3, utime 14, stime 15 (proc(5)).
-    let (_, fields) = stat
-        .rsplit_once(')')
-        .context("/proc/PID/stat has no name")?;
-    let ticks: f64 = fields
-        .split_whitespace()
-        .skip(11)
-        .take(2)
-        .filter_map(|n| n.parse::<f64>().ok())
-        .sum();
-    Ok(ticks / TICKS_PER_SECOND)
-}
-
-/// The processor time of the whole machine, in seconds; waiting for the disk is none.
-///
-/// # Errors
-/// This is no Linux.
-pub fn machine_cpu_seconds() -> anyhow::Result<f64> {
-    let stat = std::fs::read_to_string("/proc/stat")?;
-    let line = stat
-        .lines()
-        .next()
-        .and_then(|line| line.strip_prefix("cpu "));
-    let ticks = line.context("/proc/stat has no total")?.split_whitespace();
-    // user, nice, system, idle, iowait, irq, softirq, steal; guests are in user already (proc(5)).
-    let busy = ticks
-        .take(8)
-        .enumerate()
-        .filter(|(n, _)| ![3, 4].contains(n));
-    let ticks: f64 = busy.filter_map(|(_, n)| n.parse::<f64>().ok()).sum();
-    Ok(ticks / TICKS_PER_SECOND)
 }

@@ -1,8 +1,11 @@
 //! The programs under test, as the cargo that runs the tests builds them.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+
+use anyhow::Context;
 
 /// The program `local`, built once per test process if it is missing or stale: cargo builds no other package's
 /// programs for a test.
@@ -12,6 +15,29 @@ pub fn local() -> &'static Path {
         build(&["--bin", "local"]);
         profile_folder().join("local")
     })
+}
+
+/// Builds `local` as it is shipped, and gives the program.
+///
+/// # Errors
+/// It does not build.
+pub fn shipped_local() -> anyhow::Result<PathBuf> {
+    println!("building the release binary of `local` (minutes, the first time) ...");
+    let output = cargo()
+        .args(["build", "--release", "-p", "local"])
+        .args(["--message-format", "json-render-diagnostics"])
+        .current_dir(workspace())
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cargo cannot be run")?;
+    anyhow::ensure!(output.status.success(), "`local` does not build");
+    // Cargo says where the binary is: the target folder may be anywhere.
+    String::from_utf8(output.stdout)?
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter_map(|message| message.get("executable")?.as_str().map(PathBuf::from))
+        .find(|path| path.file_stem() == Some(OsStr::new("local")))
+        .context("cargo named no binary of `local`")
 }
 
 /// Builds all programs of the workspace.
@@ -66,9 +92,12 @@ fn build(what: &[&str]) {
     assert!(status.success(), "cargo could not build {what:?}");
 }
 
-/// `target/debug`, or what stands in its place: this program runs in `deps/` there.
+/// `target/debug`, or what stands in its place: this program runs there, or in `deps/` there when it is a test.
 fn profile_folder() -> PathBuf {
     let program = std::env::current_exe().unwrap();
-    let folder = program.ancestors().nth(2).unwrap();
-    folder.to_owned()
+    let folder = program.parent().unwrap();
+    match folder.ends_with("deps") {
+        true => folder.parent().unwrap().to_owned(),
+        false => folder.to_owned(),
+    }
 }

@@ -1,6 +1,6 @@
 //! `local` as a person starts it: a process, its flags, its environment, its data folder.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ pub struct OneMachine {
 /// What is asked of `local`: its flags and settings.
 #[derive(Clone, Default)]
 pub struct Wish {
+    program: Option<PathBuf>,
     args: Vec<String>,
     settings: Vec<(String, String)>,
 }
@@ -47,6 +48,12 @@ impl Wish {
             .set("DEBOUNCE_SECONDS", "1")
     }
 
+    /// This program of `local`, instead of the one that the cargo of this test builds.
+    pub fn program(mut self, program: &Path) -> Self {
+        self.program = Some(program.to_owned());
+        self
+    }
+
     /// One more argument.
     pub fn arg(mut self, arg: &str) -> Self {
         self.args.push(arg.to_owned());
@@ -59,8 +66,10 @@ impl Wish {
         self
     }
 
-    fn process(&self) -> Process {
-        let mut command = Command::new(build::local());
+    /// Starts it and does not wait for anything.
+    pub fn process(&self) -> Process {
+        let program = self.program.as_deref();
+        let mut command = Command::new(program.unwrap_or_else(|| build::local()));
         command
             .env_clear()
             .envs(self.settings.iter().map(|(name, value)| (name, value)))
@@ -163,9 +172,20 @@ impl OneMachine {
 
     /// Something that a conversation still owes or holds.
     pub async fn owed(&self) -> Option<String> {
-        let scan = json!({"TableName": local::world::TABLE});
-        let answer = self.aws("DynamoDB_20120810.Scan", &scan).await;
-        owed(answer["Items"].as_array().unwrap())
+        let mut scan = json!({
+            "TableName": local::world::TABLE,
+            "FilterExpression": "sk = :head",
+            "ExpressionAttributeValues": {":head": {"S": "HEAD"}},
+        });
+        let mut heads = Vec::new();
+        loop {
+            let mut page = self.aws("DynamoDB_20120810.Scan", &scan).await;
+            heads.extend(page["Items"].as_array().unwrap().iter().cloned());
+            match page["LastEvaluatedKey"].take() {
+                Value::Null => return owed(&heads),
+                last => scan["ExclusiveStartKey"] = last,
+            }
+        }
     }
 }
 
