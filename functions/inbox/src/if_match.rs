@@ -22,7 +22,9 @@ pub enum IfMatch {
 }
 
 impl IfMatch {
-    fn read<'a>(headers: impl Iterator<Item = &'a HeaderValue>) -> Self {
+    /// What the values of `If-Match` ask for, of all the headers of a request.
+    #[must_use]
+    pub fn read<'a>(headers: impl Iterator<Item = &'a HeaderValue>) -> Self {
         let mut versions = None::<Vec<Version>>;
         for value in headers {
             // What is not ASCII is no tag of ours.
