@@ -131,7 +131,7 @@ pub async fn a_token_leads_to_one_bot(e: &Endpoint) {
     );
 }
 
-pub async fn only_twenty_versions_are_kept(e: &Endpoint) {
+pub async fn twenty_versions_are_kept_the_current_one_among_them(e: &Endpoint) {
     let toko = bot("toko", "t1");
     for _ in 0..23 {
         let before = e.table.bot_state(&toko.bot_id).await.unwrap();
@@ -143,10 +143,10 @@ pub async fn only_twenty_versions_are_kept(e: &Endpoint) {
         .await
         .unwrap();
     let numbers: Vec<u64> = past.iter().map(|stamp| stamp.version.0).collect();
-    assert_eq!(numbers, (3..=22).rev().collect::<Vec<_>>());
+    assert_eq!(numbers, (4..=22).rev().collect::<Vec<_>>());
     assert!(
         e.table
-            .past_settings(&toko.bot_id, Version(2))
+            .past_settings(&toko.bot_id, Version(3))
             .await
             .unwrap()
             .is_none()

@@ -56,6 +56,8 @@ pub struct Endpoint {
     pub table: Table,
     pub client: Client,
     pub name: String,
+    /// A bot of its own: the names of transactions are an account's, whatever their table, so two cases need two.
+    pub bot: BotId,
 }
 
 impl Endpoint {
@@ -84,7 +86,16 @@ impl Endpoint {
         Self {
             table: Table::new(client.clone(), name.clone(), DAYS),
             client,
+            bot: bot_id(&format!("toko of {name}")),
             name,
+        }
+    }
+
+    /// A conversation of the case's bot.
+    pub fn id(&self, contact: &str) -> ConversationId {
+        ConversationId {
+            bot_id: self.bot.clone(),
+            contact: Contact::new(contact).unwrap(),
         }
     }
 
@@ -187,13 +198,6 @@ pub fn after(ms: i64) -> EpochMs {
 
 pub fn bot_id(id: &str) -> BotId {
     BotId::new(id).unwrap()
-}
-
-pub fn id(contact: &str) -> ConversationId {
-    ConversationId {
-        bot_id: bot_id("toko"),
-        contact: Contact::new(contact).unwrap(),
-    }
 }
 
 /// When something written so many milliseconds after [`NOW`] may be forgotten, in seconds.

@@ -5,12 +5,12 @@ use clivy::conversation::ids::{ConversationId, EpochMs, MessageKey, Owner};
 use clivy::conversation::message::{Author, Delivery as Way, Message};
 use clivy::conversation::outcome::TurnStatus;
 use clivy::table::{
-    Claimed, Delivery, Filter, Listing, Outgoing, OutgoingCommitted, OwedTo, Paused, Read,
-    Released, Resumed, Stored, StoredOutgoing, keys,
+    Claimed, Filter, Listing, Outgoing, OutgoingCommitted, OwedTo, Paused, Read, Released, Resumed,
+    Stored, StoredOutgoing, keys,
 };
 use futures_util::future::join_all;
 
-use crate::endpoint::{Endpoint, NOW, after, bot_id, id, message, request, soon};
+use crate::endpoint::{Endpoint, NOW, after, message, request, soon};
 
 fn of_person(mid: &str, at: i64) -> Message {
     Message {
@@ -31,7 +31,7 @@ async fn contacts(e: &Endpoint, filter: Option<Filter>, search: Option<&str>) ->
     let page = e
         .table
         .conversations(&Listing {
-            bot_id: &bot_id("toko"),
+            bot_id: &e.bot,
             filter,
             search,
             limit: 50,
@@ -48,7 +48,7 @@ async fn contacts(e: &Endpoint, filter: Option<Filter>, search: Option<&str>) ->
 
 pub async fn conversations_are_listed_by_activity_and_found(e: &Endpoint) {
     for n in 0..5_i64 {
-        e.say(&id(&format!("6281{n}")), &format!("A{n}"), n * 1000)
+        e.say(&e.id(&format!("6281{n}")), &format!("A{n}"), n * 1000)
             .await;
     }
     soon("five conversations", || async {
@@ -59,10 +59,11 @@ pub async fn conversations_are_listed_by_activity_and_found(e: &Endpoint) {
         contacts(e, None, None).await,
         ["62814", "62813", "62812", "62811", "62810"]
     );
-    e.say(&id("62811"), "B", 9_000).await;
-    e.table.pause(&id("62812"), after(200_000)).await.unwrap();
-    e.table.read(&id("62813")).await.unwrap();
-    e.burst(&id("62815"), "F", 10_000, TurnStatus::Failed).await;
+    e.say(&e.id("62811"), "B", 9_000).await;
+    e.table.pause(&e.id("62812"), after(200_000)).await.unwrap();
+    e.table.read(&e.id("62813")).await.unwrap();
+    e.burst(&e.id("62815"), "F", 10_000, TurnStatus::Failed)
+        .await;
     soon("the index follows", || async {
         contacts(e, None, None).await.first().map(String::as_str) == Some("62815")
             && contacts(e, Some(Filter::Paused), None).await == ["62812"]
@@ -76,9 +77,9 @@ pub async fn conversations_are_listed_by_activity_and_found(e: &Endpoint) {
 }
 
 pub async fn the_list_goes_on_where_a_page_ended(e: &Endpoint) {
-    let bot = bot_id("toko");
+    let bot = e.bot.clone();
     for n in 0..7_i64 {
-        e.say(&id(&format!("6281{n}")), &format!("A{n}"), n * 1000)
+        e.say(&e.id(&format!("6281{n}")), &format!("A{n}"), n * 1000)
             .await;
     }
     soon("seven conversations", || async {
@@ -111,7 +112,7 @@ pub async fn the_list_goes_on_where_a_page_ended(e: &Endpoint) {
 }
 
 pub async fn a_thread_goes_on_where_a_page_ended(e: &Endpoint) {
-    let id = id("62811");
+    let id = e.id("62811");
     for n in 0..7 {
         e.say(&id, &format!("M{n}"), n * 1000).await;
     }
@@ -131,16 +132,12 @@ pub async fn a_thread_goes_on_where_a_page_ended(e: &Endpoint) {
     }
     let mids: Vec<&str> = seen.iter().map(|mid| mid.as_str()).collect();
     assert_eq!(mids, ["M6", "M5", "M4", "M3", "M2", "M1", "M0"]);
-    let nobodys = e
-        .table
-        .thread(&crate::endpoint::id("62899"), 3, None)
-        .await
-        .unwrap();
+    let nobodys = e.table.thread(&e.id("62899"), 3, None).await.unwrap();
     assert!(nobodys.items.is_empty() && nobodys.next.is_none());
 }
 
 pub async fn a_conversation_is_read_paused_and_resumed_only_if_it_is_there(e: &Endpoint) {
-    let (here, nowhere) = (id("62811"), id("62899"));
+    let (here, nowhere) = (e.id("62811"), e.id("62899"));
     assert_eq!(
         e.table.read(&nowhere).await.unwrap(),
         Read::NoSuchConversation
@@ -183,7 +180,7 @@ pub async fn a_conversation_is_read_paused_and_resumed_only_if_it_is_there(e: &E
 }
 
 pub async fn a_persons_message_pauses_and_shortens_no_pause(e: &Endpoint) {
-    let id = id("62811");
+    let id = e.id("62811");
     e.say(&id, "A", 0).await;
     let own = |mid: &str, at, until| {
         let message = of_person(mid, at);
@@ -218,7 +215,7 @@ pub async fn a_persons_message_pauses_and_shortens_no_pause(e: &Endpoint) {
 }
 
 pub async fn an_edit_changes_its_authors_message_only(e: &Endpoint) {
-    let id = id("62811");
+    let id = e.id("62811");
     let key = e.say(&id, "A", 0).await;
     let mid = message("A", 0).mid;
     let text = || async {
@@ -259,7 +256,7 @@ async fn put_out(e: &Endpoint, id: &ConversationId, mid: &str, at: i64) -> Messa
 }
 
 pub async fn an_outgoing_message_is_stored_once_in_a_conversation_that_is_there(e: &Endpoint) {
-    let (here, nowhere) = (id("62811"), id("62899"));
+    let (here, nowhere) = (e.id("62811"), e.id("62899"));
     let message = outgoing("P1", 5);
     let out = |id, instead_of| Outgoing {
         id,
@@ -310,7 +307,7 @@ pub async fn an_outgoing_message_is_stored_once_in_a_conversation_that_is_there(
 }
 
 pub async fn the_outbox_is_claimed_once_and_emptied_by_its_owner(e: &Endpoint) {
-    let id = id("62811");
+    let id = e.id("62811");
     e.say(&id, "A", 0).await;
     let first = put_out(e, &id, "P1", 1).await;
     let second = put_out(e, &id, "P2", 2).await;
@@ -329,7 +326,7 @@ pub async fn the_outbox_is_claimed_once_and_emptied_by_its_owner(e: &Endpoint) {
         .unwrap();
     assert!(matches!(&both[1 - winner], Claimed::Lost(Some(_))), "I4");
     let (owner, other) = (&owners[winner], &owners[1 - winner]);
-    let done = |key, owner| e.table.commit_outgoing(&id, key, owner, Delivery::Sent);
+    let done = |key, owner| e.table.commit_outgoing(&id, key, owner, Way::Sent);
     assert_eq!(
         done(&first, other).await.unwrap(),
         OutgoingCommitted::FencedOut
@@ -377,7 +374,7 @@ pub async fn the_outbox_is_claimed_once_and_emptied_by_its_owner(e: &Endpoint) {
 }
 
 pub async fn erasing_leaves_nothing_and_keeps_messages_out_meanwhile(e: &Endpoint) {
-    let (gone, other) = (id("62811"), id("62812"));
+    let (gone, other) = (e.id("62811"), e.id("62812"));
     for n in 0..60 {
         e.say(&gone, &format!("M{n}"), n).await;
     }
@@ -431,7 +428,7 @@ pub async fn erasing_leaves_nothing_and_keeps_messages_out_meanwhile(e: &Endpoin
 }
 
 pub async fn what_is_owed_is_found_until_it_is_not_any_more(e: &Endpoint) {
-    let (customer, person) = (id("62811"), id("62812"));
+    let (customer, person) = (e.id("62811"), e.id("62812"));
     let key = e.say(&customer, "A", 0).await;
     e.burst(&person, "B", 1, TurnStatus::Answered).await;
     let out = put_out(e, &person, "P", 10).await;
@@ -495,12 +492,12 @@ pub async fn what_is_owed_is_found_until_it_is_not_any_more(e: &Endpoint) {
 pub async fn owed_conversations_come_in_pages(e: &Endpoint) {
     let mut of_shard = std::collections::BTreeMap::<String, usize>::new();
     // One shard gets more than a page holds, as items that nobody has stored one by one.
-    let probe = id("62811");
+    let probe = e.id("62811");
     for n in 0..130 {
         let number = |n: i64| aws_sdk_dynamodb::types::AttributeValue::N(n.to_string());
         let text = |text: String| aws_sdk_dynamodb::types::AttributeValue::S(text);
         let put = e.client.put_item().table_name(&e.name);
-        put.item("pk", text(keys::conversation(&id(&format!("62{n}")))))
+        put.item("pk", text(keys::conversation(&e.id(&format!("62{n}")))))
             .item("sk", text(keys::HEAD.to_owned()))
             .item("owed_pk", text(keys::owed(&probe)))
             .item("owed_since", number(after(n).0))

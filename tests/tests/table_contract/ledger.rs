@@ -12,7 +12,7 @@ use clivy::table::{
 use clivy::usage::Day;
 use futures_util::future::join_all;
 
-use crate::endpoint::{Endpoint, NOW, after, bot_id, id};
+use crate::endpoint::{Endpoint, NOW, after, bot_id};
 
 const P: &str = "openrouter";
 const LIMITS: Limits = Limits {
@@ -324,7 +324,7 @@ pub async fn the_newest_outcome_and_the_last_sweep_are_kept(e: &Endpoint) {
 
 pub async fn a_bots_window_has_room_for_so_many_messages(e: &Endpoint) {
     let (bot, limit) = (
-        bot_id("toko"),
+        e.bot.clone(),
         RateLimit {
             max_messages: 5,
             window_ms: 60_000,
@@ -344,7 +344,7 @@ pub async fn a_bots_window_has_room_for_so_many_messages(e: &Endpoint) {
 }
 
 pub async fn lost_calls_count_once_a_fence_and_trials_every_time(e: &Endpoint) {
-    let id = id("62811");
+    let id = e.id("62811");
     let spent = Spent {
         calls: 2,
         tokens_in: 100,

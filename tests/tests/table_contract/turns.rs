@@ -1,7 +1,7 @@
 //! From a stored message to a committed turn: every condition of the protocol's writes, met and not met.
 
-use clivy::conversation::head::PausedBy;
-use clivy::conversation::ids::{Fence, Owner};
+use clivy::conversation::head::{Claim, PausedBy};
+use clivy::conversation::ids::{ConversationId, Fence, Owner};
 use clivy::conversation::outcome::{Attempt, Spent, TurnStatus};
 use clivy::conversation::trigger::ModelName;
 use clivy::table::{
@@ -11,11 +11,11 @@ use clivy::usage::Day;
 use futures_util::future::join_all;
 
 use crate::endpoint::{
-    Endpoint, NOW, after, bot_id, commit, draft, forgotten, id, message, request, soon,
+    Endpoint, NOW, after, bot_id, commit, draft, forgotten, message, request, soon,
 };
 
 pub async fn a_message_is_stored_once_and_is_pending(e: &Endpoint) {
-    let id = id("62811");
+    let id = e.id("62811");
     let key = e.say(&id, "A", 0).await;
     let again = e.table.store(&id, &message("A", 0), None, true).await;
     assert_eq!(again.unwrap(), Stored::Duplicate);
@@ -41,7 +41,7 @@ pub async fn a_message_is_stored_once_and_is_pending(e: &Endpoint) {
 }
 
 pub async fn a_message_without_a_time_is_unique_by_its_id(e: &Endpoint) {
-    let id = id("62811");
+    let id = e.id("62811");
     let mut first = message("A", 0);
     assert_eq!(
         e.table.store(&id, &first, None, false).await.unwrap(),
@@ -63,7 +63,7 @@ pub async fn a_message_without_a_time_is_unique_by_its_id(e: &Endpoint) {
 }
 
 pub async fn of_webhooks_that_store_one_message_at_once_one_finds_it_new(e: &Endpoint) {
-    let (id, message) = (id("62811"), message("A", 0));
+    let (id, message) = (e.id("62811"), message("A", 0));
     let stores = (0..6).map(|_| e.table.store(&id, &message, None, true));
     let stored = join_all(stores).await;
     let new = stored
@@ -83,7 +83,7 @@ pub async fn of_webhooks_that_store_one_message_at_once_one_finds_it_new(e: &End
 }
 
 pub async fn messages_that_are_stored_at_once_are_all_pending(e: &Endpoint) {
-    let id = id("62811");
+    let id = e.id("62811");
     let messages: Vec<_> = (0..6).map(|n| message(&format!("M{n}"), n)).collect();
     let stored = join_all(messages.iter().map(|m| e.table.store(&id, m, None, true))).await;
     assert!(
@@ -94,12 +94,12 @@ pub async fn messages_that_are_stored_at_once_are_all_pending(e: &Endpoint) {
 }
 
 pub async fn messages_are_read_newest_first_or_by_their_keys(e: &Endpoint) {
-    let id = id("62811");
+    let id = e.id("62811");
     let mut wanted = std::collections::BTreeSet::new();
     for n in 0..5 {
         wanted.insert(e.say(&id, &format!("M{n}"), n * 1000).await);
     }
-    e.say(&crate::endpoint::id("62812"), "OTHER", 0).await;
+    e.say(&e.id("62812"), "OTHER", 0).await;
     let newest = e.table.newest(&id, 3).await.unwrap();
     let mids: Vec<_> = newest
         .iter()
@@ -118,14 +118,11 @@ pub async fn messages_are_read_newest_first_or_by_their_keys(e: &Endpoint) {
             .len(),
         5
     );
-    assert_eq!(
-        e.table.head(&crate::endpoint::id("62899")).await.unwrap(),
-        None
-    );
+    assert_eq!(e.table.head(&e.id("62899")).await.unwrap(), None);
 }
 
 pub async fn a_claim_needs_its_own_message_and_a_burst_that_is_due(e: &Endpoint) {
-    let id = id("62811");
+    let id = e.id("62811");
     let nobodys = keys::message(NOW, &message("A", 0).mid);
     assert_eq!(
         e.claim(&id, &nobodys, "w", 0).await,
@@ -160,7 +157,7 @@ pub async fn a_claim_needs_its_own_message_and_a_burst_that_is_due(e: &Endpoint)
 }
 
 pub async fn many_messages_are_claimed_without_waiting(e: &Endpoint) {
-    let id = id("62811");
+    let id = e.id("62811");
     let first = e.say(&id, "M0", 0).await;
     for n in 1..5 {
         e.say(&id, &format!("M{n}"), n).await;
@@ -169,7 +166,7 @@ pub async fn many_messages_are_claimed_without_waiting(e: &Endpoint) {
 }
 
 pub async fn of_workers_that_claim_at_once_one_wins(e: &Endpoint) {
-    let id = id("62811");
+    let id = e.id("62811");
     let key = e.say(&id, "A", 0).await;
     let owners: Vec<String> = (0..6).map(|n| format!("w{n}")).collect();
     let claims = join_all(owners.iter().map(|owner| e.claim(&id, &key, owner, 1))).await;
@@ -182,7 +179,7 @@ pub async fn of_workers_that_claim_at_once_one_wins(e: &Endpoint) {
 }
 
 pub async fn a_pause_and_a_backoff_hold_a_claim_back(e: &Endpoint) {
-    let id = id("62811");
+    let id = e.id("62811");
     let key = e.say(&id, "A", 0).await;
     e.table.pause(&id, after(5_000)).await.unwrap();
     assert!(matches!(
@@ -209,7 +206,7 @@ pub async fn a_pause_and_a_backoff_hold_a_claim_back(e: &Endpoint) {
 }
 
 pub async fn an_expired_claim_is_taken_over_once_with_what_came_in(e: &Endpoint) {
-    let id = id("62811");
+    let id = e.id("62811");
     let first = e.say(&id, "A", 0).await;
     let (_, claim) = e.won(&id, &first, "w", 1).await;
     let second = e.say(&id, "B", 2).await;
@@ -239,7 +236,7 @@ pub async fn an_expired_claim_is_taken_over_once_with_what_came_in(e: &Endpoint)
 }
 
 pub async fn a_claim_with_a_draft_is_taken_over_as_it_is(e: &Endpoint) {
-    let id = id("62811");
+    let id = e.id("62811");
     let key = e.say(&id, "A", 0).await;
     let (head, claim) = e.won(&id, &key, "w", 1).await;
     e.table
@@ -280,7 +277,7 @@ pub async fn a_claim_with_a_draft_is_taken_over_as_it_is(e: &Endpoint) {
 }
 
 pub async fn a_draft_is_stored_once_under_its_fence(e: &Endpoint) {
-    let id = id("62811");
+    let id = e.id("62811");
     let key = e.say(&id, "A", 0).await;
     let (head, claim) = e.won(&id, &key, "w", 1).await;
     let text = draft(&id, &head, TurnStatus::Answered);
@@ -313,7 +310,7 @@ pub async fn a_draft_is_stored_once_under_its_fence(e: &Endpoint) {
 }
 
 pub async fn a_commit_moves_head_turn_reply_and_usage_together(e: &Endpoint) {
-    let id = id("62811");
+    let id = e.id("62811");
     let key = e.say(&id, "A", 0).await;
     let (head, claim) = e.won(&id, &key, "w", 1).await;
     let draft = draft(&id, &head, TurnStatus::Answered);
@@ -322,8 +319,6 @@ pub async fn a_commit_moves_head_turn_reply_and_usage_together(e: &Endpoint) {
         .await
         .unwrap();
     let commit = commit(&id, &head, &claim, &draft, 3);
-    assert_eq!(e.table.commit(commit).await.unwrap(), Committed::Done);
-    // The same call again, as after a lost answer (I8, I13).
     assert_eq!(e.table.commit(commit).await.unwrap(), Committed::Done);
     let later = Commit {
         now: after(4),
@@ -371,8 +366,29 @@ pub async fn a_commit_moves_head_turn_reply_and_usage_together(e: &Endpoint) {
     assert_eq!(e.table.turn(&id, 2).await.unwrap(), None);
 }
 
+pub async fn a_commit_that_is_repeated_after_a_lost_answer_happens_once(e: &Endpoint) {
+    let id = e.id("62811");
+    let key = e.say(&id, "A", 0).await;
+    let (head, claim) = e.won(&id, &key, "w", 1).await;
+    let draft = draft(&id, &head, TurnStatus::Answered);
+    e.table
+        .draft(&id, claim.fence, &draft, after(2))
+        .await
+        .unwrap();
+    let commit = commit(&id, &head, &claim, &draft, 3);
+    for _ in 0..2 {
+        assert_eq!(
+            e.table.commit(commit).await.unwrap(),
+            Committed::Done,
+            "I13"
+        );
+    }
+    let hours = e.table.usage_of_day(&id.bot_id, after(3)).await.unwrap();
+    assert_eq!(hours[0].counts.turns, 1, "I8");
+}
+
 pub async fn a_commit_does_not_leave_what_came_in_without_a_trigger(e: &Endpoint) {
-    let id = id("62811");
+    let id = e.id("62811");
     let key = e.say(&id, "A", 0).await;
     let (head, claim) = e.won(&id, &key, "w", 1).await;
     let draft = draft(&id, &head, TurnStatus::Answered);
@@ -423,7 +439,7 @@ pub async fn a_commit_does_not_leave_what_came_in_without_a_trigger(e: &Endpoint
 }
 
 pub async fn the_brakes_pause_does_not_shorten_a_longer_one(e: &Endpoint) {
-    let id = id("62811");
+    let id = e.id("62811");
     let key = e.say(&id, "A", 0).await;
     let (head, claim) = e.won(&id, &key, "w", 1).await;
     let draft = draft(&id, &head, TurnStatus::Answered);
@@ -447,8 +463,13 @@ pub async fn the_brakes_pause_does_not_shorten_a_longer_one(e: &Endpoint) {
     assert_eq!(e.table.commit(unbraked).await.unwrap(), Committed::Done);
 }
 
+async fn released(e: &Endpoint, id: &ConversationId, claim: &Claim, how: &Release<'_>) -> Released {
+    let released = e.table.release(id, 1, claim, how, after(3)).await;
+    released.unwrap()
+}
+
 pub async fn a_release_puts_messages_back_unless_there_is_a_draft(e: &Endpoint) {
-    let id = id("62811");
+    let id = e.id("62811");
     let key = e.say(&id, "A", 0).await;
     let (_, claim) = e.won(&id, &key, "w", 1).await;
     let attempts = [Attempt {
@@ -467,10 +488,9 @@ pub async fn a_release_puts_messages_back_unless_there_is_a_draft(e: &Endpoint) 
         },
         why: Why::Failed(&attempts),
     };
-    let release = |claim, how| e.table.release(&id, 1, claim, how, after(3));
-    assert_eq!(release(&claim, &failed).await.unwrap(), Released::Done);
+    assert_eq!(released(e, &id, &claim, &failed).await, Released::Done);
     assert_eq!(
-        release(&claim, &failed).await.unwrap(),
+        released(e, &id, &claim, &failed).await,
         Released::Done,
         "the same call again"
     );
@@ -495,7 +515,7 @@ pub async fn a_release_puts_messages_back_unless_there_is_a_draft(e: &Endpoint) 
             why,
             ..failed.clone()
         };
-        assert_eq!(release(&claim, &held).await.unwrap(), Released::Done);
+        assert_eq!(released(e, &id, &claim, &held).await, Released::Done);
         let head = e.head(&id).await;
         assert_eq!(
             (head.tries, head.retry_at),
@@ -514,14 +534,14 @@ pub async fn a_release_puts_messages_back_unless_there_is_a_draft(e: &Endpoint) 
         .await
         .unwrap();
     assert_eq!(
-        release(&claim, &failed).await.unwrap(),
+        released(e, &id, &claim, &failed).await,
         Released::FencedOut,
         "I2"
     );
 }
 
 pub async fn a_lease_is_handed_back_by_its_owner_only(e: &Endpoint) {
-    let id = id("62811");
+    let id = e.id("62811");
     let key = e.say(&id, "A", 0).await;
     let (head, claim) = e.won(&id, &key, "w", 1).await;
     let strange = e.table.hand_back(&id, Fence(1), after(2), 0).await;
@@ -542,7 +562,7 @@ pub async fn a_lease_is_handed_back_by_its_owner_only(e: &Endpoint) {
 }
 
 pub async fn a_parked_turn_is_put_back_once(e: &Endpoint) {
-    let id = id("62811");
+    let id = e.id("62811");
     assert_eq!(
         e.table.repend(&id, 1, None, NOW).await.unwrap(),
         Repended::NoSuchTurn
@@ -578,12 +598,12 @@ pub async fn a_parked_turn_is_put_back_once(e: &Endpoint) {
 }
 
 pub async fn turns_are_listed_by_how_they_stand_in_pages(e: &Endpoint) {
-    let (one, bot) = (id("62811"), bot_id("toko"));
+    let (one, bot) = (e.id("62811"), e.bot.clone());
     for n in 0..5 {
         e.burst(&one, &format!("M{n}"), n * 100, TurnStatus::Failed)
             .await;
     }
-    e.burst(&id("62812"), "X", 0, TurnStatus::Answered).await;
+    e.burst(&e.id("62812"), "X", 0, TurnStatus::Answered).await;
     let list = |status, limit| e.table.turns(&bot, status, limit, None);
     soon("five failed turns", || async {
         list(TurnStatus::Failed, 100).await.unwrap().items.len() == 5
