@@ -39,12 +39,13 @@ python_tools() {
 
 mkdir -p "$CLIVY_TOOLS/bin"
 command -v cc >/dev/null || debian gcc libc6-dev
+command -v g++ >/dev/null || debian g++
 command -v python3 >/dev/null || debian python3 python3-venv
 python3 -c 'import ensurepip, venv' 2>/dev/null || debian python3-venv
 command -v curl >/dev/null || debian curl ca-certificates
 command -v npm >/dev/null || debian nodejs npm
 [ -n "${CHROMIUM:-}" ] || command -v chromium >/dev/null || debian chromium
-need cargo cc curl python3 node npm "${CHROMIUM:-chromium}"
+need cargo cc g++ curl python3 node npm "${CHROMIUM:-chromium}"
 
 python_tools aws sam cfn-lint cargo-lambda
 python_tools ministack ministack

@@ -8,6 +8,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use clivy::access::{KeyName, Lifetime, OwnerId, Role};
 use clivy::conversation::bot::Bot;
+use clivy::conversation::ids::BotId;
 use serde::Deserialize;
 
 use crate::world::as_deployed::MAXIMUM_CONCURRENCY;
@@ -158,10 +159,33 @@ impl Args {
     }
 }
 
-/// Reads `[[bot]]` tables.
+/// Where a bots file is wrong, and what was expected there. TOML's own error shows the line and quotes the value, and
+/// those may be a token or a key (I11).
+fn unreadable(error: &toml::de::Error, text: &str) -> anyhow::Error {
+    let before = error
+        .span()
+        .and_then(|span| text.get(..span.start))
+        .unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    let message = error.message();
+    // Of what serde says the end is ours: the names of our fields and types.
+    let expected = message.rsplit_once(", expected ").map(|(_, ours)| ours);
+    let what = match (message, expected) {
+        (message, _) if message.starts_with("missing field") => message.to_owned(),
+        (message, Some(ours)) if message.starts_with("unknown field") => {
+            format!("an unknown field, expected {ours}")
+        }
+        (_, Some(ours)) => format!("expected {ours}"),
+        _ => "this is not TOML, or not a value that fits".to_owned(),
+    };
+    anyhow::anyhow!("line {line}, column {column}: {what}")
+}
+
+/// Reads `[[bot]]` tables. Errors name places and fields and quote nothing (I11).
 ///
 /// # Errors
-/// It is not TOML, a field is missing or unknown, or two bots share an id.
+/// It is not TOML, a field is missing or unknown, an id cannot be one, or two bots share one.
 pub fn parse_bots(text: &str) -> anyhow::Result<Vec<Bot>> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -169,15 +193,18 @@ pub fn parse_bots(text: &str) -> anyhow::Result<Vec<Bot>> {
         #[serde(default)]
         bot: Vec<Bot>,
     }
-    let File { bot: bots } = toml::from_str(text)?;
+    let File { bot: bots } = toml::from_str(text).map_err(|error| unreadable(&error, text))?;
     anyhow::ensure!(!bots.is_empty(), "there is no [[bot]] in it");
     for (index, bot) in bots.iter().enumerate() {
+        let number = index + 1;
+        // The table's keys are made of them.
+        BotId::new(bot.bot_id.as_str()).map_err(|bad| anyhow::anyhow!("bot {number}: id {bad}"))?;
+        OwnerId::new(bot.owner.as_str()).map_err(|bad| anyhow::anyhow!("bot {number}: {bad}"))?;
+        let mut before = bots.iter().take(index);
+        if let Some(twin) = before.position(|other| other.bot_id == bot.bot_id) {
+            anyhow::bail!("bots {} and {number} have the same id", twin + 1);
+        }
         let gateway = &bot.gateway;
-        let twin = bots
-            .iter()
-            .take(index)
-            .any(|other| other.bot_id == bot.bot_id);
-        anyhow::ensure!(!twin, "two bots have the id {:?}", bot.bot_id.as_str());
         for (name, secret) in [
             ("hmac_key", &gateway.hmac_key),
             ("secret_path", &gateway.secret_path),
@@ -185,8 +212,68 @@ pub fn parse_bots(text: &str) -> anyhow::Result<Vec<Bot>> {
             let empty = secret
                 .as_ref()
                 .is_some_and(|secret| secret.trim().is_empty());
-            anyhow::ensure!(!empty, "bot {:?}: {name} is empty", bot.bot_id.as_str());
+            anyhow::ensure!(!empty, "bot {number}: {name} is empty");
         }
     }
     Ok(bots)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(more: &str) -> String {
+        format!(
+            "[[bot]]\nid = \"a\"\nowner = \"o\"\n{more}\n[bot.gateway]\nkind = \"wuzapi\"\ntoken = \"s3cret\"\n"
+        )
+    }
+
+    fn refusal(text: &str) -> String {
+        format!("{:?}", parse_bots(text).unwrap_err())
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_says_where_and_shows_no_secret() {
+        assert!(parse_bots(&with("")).is_ok());
+        for (text, said) in [
+            (with("").replace("\"s3cret\"", "s3cret"), "line 6, column 9"),
+            (
+                with("").replace("token", "tokn"),
+                "an unknown field, expected",
+            ),
+            (
+                with("active = \"s3cret\""),
+                "line 4, column 10: expected a boolean",
+            ),
+            (
+                with("").replace("wuzapi", "s3cret"),
+                "line 5, column 8: expected `wuzapi`",
+            ),
+            (
+                with("").replace("owner = \"o\"", ""),
+                "missing field `owner`",
+            ),
+            (
+                with("hmac_key = \"s3cret\""),
+                "line 4, column 1: an unknown field",
+            ),
+        ] {
+            let refusal = refusal(&text);
+            assert!(refusal.contains(said), "{refusal}");
+            assert!(!refusal.contains("s3cret"), "I11: {refusal}");
+        }
+    }
+
+    #[test]
+    fn a_bot_has_an_id_of_its_own_that_keys_can_be_made_of() {
+        let long = "x".repeat(201);
+        for id in ["", "a\\u0000", &long] {
+            let text = with("").replace("id = \"a\"", &format!("id = \"{id}\""));
+            assert!(refusal(&text).starts_with("bot 1: id "), "{id:?}");
+        }
+        let nobodys = with("").replace("\"o\"", "\" \"");
+        assert!(refusal(&nobodys).starts_with("bot 1: an owner is"));
+        let twins = with("") + &with("");
+        assert!(refusal(&twins).contains("bots 1 and 2 have the same id"));
+    }
 }

@@ -4,6 +4,7 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::conversation::ids::{BotId, ConversationId, EpochMs, MessageKey};
 use crate::conversation::trigger::{Errand, ModelName, Trigger};
@@ -248,15 +249,18 @@ impl Queue {
     /// # Errors
     /// It is no trigger, or one of a newer version: the record fails alone and ends as a dead letter (I10).
     pub fn read(&self, body: &str) -> Result<Trigger, BadTrigger> {
-        #[derive(Deserialize)]
-        struct Version {
-            v: u32,
-        }
-        let Version { v } = serde_json::from_str(body).map_err(|_| BadTrigger::Shape)?;
+        // A map first: a struct would be read from an array too, `[3]` as a trigger of version 3.
+        let fields: Map<String, Value> =
+            serde_json::from_str(body).map_err(|_| BadTrigger::Shape)?;
+        let v = fields.get("v").and_then(Value::as_u64);
+        let v = v
+            .and_then(|v| u32::try_from(v).ok())
+            .ok_or(BadTrigger::Shape)?;
         if v > VERSION {
             return Err(BadTrigger::Version(v));
         }
-        let wire: Wire = serde_json::from_str(body).map_err(|_| BadTrigger::Shape)?;
+        let wire: Wire =
+            serde_json::from_value(Value::Object(fields)).map_err(|_| BadTrigger::Shape)?;
         let bot_id = BotId::new(&wire.bot_id).map_err(|_| BadTrigger::Field("bot_id"))?;
         let contact = self
             .pseudonyms
@@ -384,6 +388,9 @@ mod tests {
             .unwrap()
             .replace("\"v\":1", "\"v\":3");
         assert_eq!(queue().read(&newer), Err(BadTrigger::Version(3)));
+        for list in ["[3]", "[3,\"a\"]", "[]"] {
+            assert_eq!(queue().read(list), Err(BadTrigger::Shape), "{list}");
+        }
         for body in [
             "",
             "null",

@@ -22,7 +22,9 @@ pub enum IfMatch {
 }
 
 impl IfMatch {
-    fn read<'a>(headers: impl Iterator<Item = &'a HeaderValue>) -> Self {
+    /// What the values of `If-Match` ask for, of all the headers of a request.
+    #[must_use]
+    pub fn read<'a>(headers: impl Iterator<Item = &'a HeaderValue>) -> Self {
         let mut versions = None::<Vec<Version>>;
         for value in headers {
             // What is not ASCII is no tag of ours.
@@ -51,11 +53,12 @@ impl IfMatch {
     }
 }
 
-/// A strong tag as [`tag`] writes it: weak ones never match here (RFC 9110, 13.1.1).
-fn version(tag: &str) -> Option<Version> {
-    let digits = tag.trim().strip_prefix('"')?.strip_suffix('"')?;
-    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    is_number.then(|| digits.parse().ok().map(Version))?
+/// A strong tag as [`tag`] writes it: weak ones never match here, and tags are compared character by character, so that
+/// `"007"` is not version 7 (RFC 9110, 8.8.3.2 and 13.1.1).
+fn version(text: &str) -> Option<Version> {
+    let digits = text.trim().strip_prefix('"')?.strip_suffix('"')?;
+    let version = digits.parse().ok().map(Version)?;
+    (tag(version) == text.trim()).then_some(version)
 }
 
 /// The `ETag` of a version.
@@ -95,6 +98,7 @@ mod tests {
             (vec!["7"], false),
             (vec![""], false),
             (vec!["\"+7\""], false),
+            (vec!["\"007\""], false),
             (vec!["\"99999999999999999999999\""], false),
         ] {
             assert_eq!(read(&header).check(seven).is_ok(), met, "{header:?}");

@@ -5,11 +5,11 @@
 
 pub mod api;
 pub mod auth;
-mod cursor;
-mod etag;
+pub mod cursor;
+pub mod etag;
 mod extract;
 mod headers;
-mod if_match;
+pub mod if_match;
 mod measure;
 mod page;
 mod problem;

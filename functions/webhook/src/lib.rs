@@ -19,6 +19,7 @@ use clivy::queue::Queue;
 use clivy::table::Table;
 use lambda_http::{Body, Request, Response};
 
+pub use admit::{Admitted, admit};
 pub use answer::Answer;
 use settings::Settings;
 

@@ -157,7 +157,8 @@ fn after_any(text: &str, words: &[&str]) -> Option<u64> {
     words.iter().find_map(|words| {
         let (_, rest) = text.split_once(words)?;
         // The number must belong to these words, not to a later sentence.
-        numbers(rest.get(..rest.len().min(20)).unwrap_or(rest)).next()
+        let near: String = rest.chars().take(20).collect();
+        numbers(&near).next()
     })
 }
 
@@ -330,5 +331,22 @@ mod tests {
             affordable_tokens("can only afford 99999999999"),
             Some(u32::MAX)
         );
+    }
+
+    #[test]
+    fn a_number_of_a_later_sentence_belongs_to_no_words_before_it_whatever_the_characters_between()
+    {
+        for between in ["a", "é", "€", "😀"] {
+            let far = between.repeat(25);
+            assert_eq!(
+                after_any(&format!("given:{far} 7"), &["given:"]),
+                None,
+                "{between}"
+            );
+            assert_eq!(
+                after_any(&format!("given:{between} 7"), &["given:"]),
+                Some(7)
+            );
+        }
     }
 }

@@ -2,7 +2,7 @@
 //! [`OnBot`] with the least role, which also checks that the bot is the caller's owner's (I12).
 
 mod admin;
-mod session;
+pub mod session;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
