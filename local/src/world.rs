@@ -9,7 +9,9 @@ use std::time::Duration;
 use anyhow::Context;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::retry::{RetryPartition, TokenBucket};
-use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider, StalledStreamProtectionConfig};
+use aws_sdk_dynamodb::config::{
+    Credentials, SharedCredentialsProvider, StalledStreamProtectionConfig,
+};
 use clivy::clock::Clock;
 use clivy::config::Reader;
 use clivy::conversation::bot::Bot;

@@ -290,10 +290,7 @@ impl Intercept for Faults {
                 }
                 Some(Fault::Late(by)) => tokio::time::sleep(by).await,
                 Some(Fault::Error(When::Before)) => {
-                    return Ok(Reply::json(
-                        500,
-                        error("InternalServerError").to_string(),
-                    ));
+                    return Ok(Reply::json(500, error("InternalServerError").to_string()));
                 }
                 Some(Fault::Error(When::After)) => {
                     self.ask(&call, engines).await;

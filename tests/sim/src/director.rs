@@ -127,7 +127,9 @@ impl Director {
     pub fn heal(&self) {
         let mut state = self.state();
         state.rates = Rates::default();
-        state.transcript.say(format_args!("all is well from now on"));
+        state
+            .transcript
+            .say(format_args!("all is well from now on"));
     }
 
     /// What the model does with a call.
@@ -158,14 +160,17 @@ impl Director {
         }
         let (name, gateway) = outside::gateway(&mut state.dice);
         state.transcript.count(name);
-        state.transcript.say(format_args!("    the gateway: {name}"));
+        state
+            .transcript
+            .say(format_args!("    the gateway: {name}"));
         Some(gateway)
     }
 }
 
 /// The name without the service's version.
 fn short(name: &str) -> &str {
-    name.rsplit_once('.').map_or(name, |(_, operation)| operation)
+    name.rsplit_once('.')
+        .map_or(name, |(_, operation)| operation)
 }
 
 impl faults::Director for Director {
@@ -195,7 +200,9 @@ impl faults::Director for Director {
     fn ended(&self, effect: &Effect<'_>, status: Option<u16>) {
         let mut state = self.state();
         if status.is_some_and(|status| status != 200) {
-            state.transcript.say(format_args!("    {} refused", short(effect.name)));
+            state
+                .transcript
+                .say(format_args!("    {} refused", short(effect.name)));
         }
         let now_ms = state.transcript.now_ms();
         let found = state.safety.ended(&self.engines, effect, now_ms);

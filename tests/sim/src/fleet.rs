@@ -69,7 +69,9 @@ impl Fleet {
     pub fn new(plan: &Plan, world: TestWorld, director: Arc<Director>) -> Self {
         let instances = world.world.instances.clone();
         let deployment = plan.deployment.as_ref().map(|(after, settings)| {
-            let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+            let settings = settings
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.clone()));
             let settings: BTreeMap<String, String> = settings.collect();
             (Instant::now() + *after, instances.deployed_with(&settings))
         });
@@ -93,15 +95,20 @@ impl Fleet {
     pub async fn webhook(&self, body: &serde_json::Value) -> Option<(u16, serde_json::Value)> {
         let request = tests::bubbles::post(body);
         let make = |from: &Instances, clock| Ok(Arc::new(from.webhook(clock)?));
-        self.run(Role::Webhook, &self.webhooks, make, |function, _|  async move {
-            let response = function.handle(request).await;
-            let status = response.status().as_u16();
-            let text = match response.into_body() {
-                lambda_http::Body::Text(text) => text,
-                _ => String::new(),
-            };
-            (status, serde_json::from_str(&text).unwrap_or_default())
-        })
+        self.run(
+            Role::Webhook,
+            &self.webhooks,
+            make,
+            |function, _| async move {
+                let response = function.handle(request).await;
+                let status = response.status().as_u16();
+                let text = match response.into_body() {
+                    lambda_http::Body::Text(text) => text,
+                    _ => String::new(),
+                };
+                (status, serde_json::from_str(&text).unwrap_or_default())
+            },
+        )
         .await
     }
 
@@ -116,20 +123,25 @@ impl Fleet {
             return;
         }
         let make = |from: &Instances, clock| Ok(Arc::new(from.sweeper(clock)?));
-        self.run(Role::Sweeper, &self.sweepers, make, |function, clock| async move {
-            let deadline = clock.now().plus_ms(50_000);
-            let swept = tokio::time::timeout(
-                Duration::from_secs(50),
-                function.sweep(deadline),
-            );
-            // The next run is the retry.
-            let _ = swept.await;
-        })
+        self.run(
+            Role::Sweeper,
+            &self.sweepers,
+            make,
+            |function, clock| async move {
+                let deadline = clock.now().plus_ms(50_000);
+                let swept = tokio::time::timeout(Duration::from_secs(50), function.sweep(deadline));
+                // The next run is the retry.
+                let _ = swept.await;
+            },
+        )
         .await;
     }
 
     /// Sends a request to the inbox; none when it died.
-    pub async fn ask(&self, request: http::Request<http_body_util::Full<bytes::Bytes>>) -> Option<(u16, serde_json::Value)> {
+    pub async fn ask(
+        &self,
+        request: http::Request<http_body_util::Full<bytes::Bytes>>,
+    ) -> Option<(u16, serde_json::Value)> {
         let make = |from: &Instances, clock| Ok(inbox::router(Arc::new(from.inbox(clock)?)));
         self.run(Role::Inbox, &self.inboxes, make, |function, _| async move {
             let asked = tests::api::ask(function, request);
@@ -145,17 +157,23 @@ impl Fleet {
     async fn work(&self, event: SqsEvent) -> Result<SqsBatchResponse, InvokeError> {
         let make = |from: &Instances, clock| Ok(Arc::new(from.worker(clock)?));
         let answer = self
-            .run(Role::Worker, &self.workers, make, |function, clock| async move {
-                let number = self.invocations.fetch_add(1, Ordering::Relaxed);
-                let timeout_ms = function.rules.worker_timeout_ms;
-                let deadline = clock.now().plus_ms(timeout_ms);
-                let limit = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or_default());
-                let request_id = format!("request-{number}");
-                let handled = function.handle(event, &request_id, deadline);
-                tokio::time::timeout(limit, handled)
-                    .await
-                    .map_err(|_| InvokeError::TimedOut { after: limit })
-            })
+            .run(
+                Role::Worker,
+                &self.workers,
+                make,
+                |function, clock| async move {
+                    let number = self.invocations.fetch_add(1, Ordering::Relaxed);
+                    let timeout_ms = function.rules.worker_timeout_ms;
+                    let deadline = clock.now().plus_ms(timeout_ms);
+                    let limit =
+                        Duration::from_millis(u64::try_from(timeout_ms).unwrap_or_default());
+                    let request_id = format!("request-{number}");
+                    let handled = function.handle(event, &request_id, deadline);
+                    tokio::time::timeout(limit, handled)
+                        .await
+                        .map_err(|_| InvokeError::TimedOut { after: limit })
+                },
+            )
             .await;
         answer.unwrap_or_else(|| Err(InvokeError::Function("the worker died".into())))
     }
@@ -172,11 +190,19 @@ impl Fleet {
         F: Clone,
     {
         let instance = self.instance(idle, make);
-        let invocation = INSTANCE.scope(instance.number, function(instance.function.clone(), Arc::clone(&instance.clock)));
+        let invocation = INSTANCE.scope(
+            instance.number,
+            function(instance.function.clone(), Arc::clone(&instance.clock)),
+        );
         let output = self.world.faults.mortal(role, Box::pin(invocation)).await;
         match &output {
-            Some(_) => idle.lock().unwrap_or_else(PoisonError::into_inner).push(instance),
-            None => self.director.say(format_args!("{role:?} {} is dead", instance.number)),
+            Some(_) => idle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(instance),
+            None => self
+                .director
+                .say(format_args!("{role:?} {} is dead", instance.number)),
         }
         output
     }
@@ -231,7 +257,9 @@ impl Deliveries {
             let mut state = self.0.director.state();
             let rates = state.rates;
             let records = event.records.len();
-            state.transcript.say(format_args!("SQS: a batch of {records}"));
+            state
+                .transcript
+                .say(format_args!("SQS: a batch of {records}"));
             if state.happens(rates.record_twice, "record twice in a batch") {
                 let again = event.records.first().cloned();
                 event.records.extend(again);
@@ -240,19 +268,28 @@ impl Deliveries {
                 Duration::from_millis(state.dice.below(ms))
             };
             (
-                state.happens(rates.batch_twice, "batch delivered twice").then(|| wait(&mut state, 20_000)),
-                state.happens(rates.batch_late, "batch late").then(|| wait(&mut state, 30_000)),
+                state
+                    .happens(rates.batch_twice, "batch delivered twice")
+                    .then(|| wait(&mut state, 20_000)),
+                state
+                    .happens(rates.batch_late, "batch late")
+                    .then(|| wait(&mut state, 30_000)),
                 state.happens(rates.over_polled, "batch received and not invoked"),
                 state.happens(rates.batch_lost, "batch answer lost"),
-                state.happens(rates.scattered, "batch scattered").then(|| state.dice.split()),
-                state.happens(rates.copied, "record copied").then(|| state.dice.below(30)),
+                state
+                    .happens(rates.scattered, "batch scattered")
+                    .then(|| state.dice.split()),
+                state
+                    .happens(rates.copied, "record copied")
+                    .then(|| state.dice.below(30)),
             )
         };
         if let Some(seconds) = copies
             && let Some(body) = event.records.first().and_then(|record| record.body.clone())
         {
             let url = self.0.world.world.engines.sqs.queue_url(QUEUE);
-            let copy = serde_json::json!({"QueueUrl": url, "MessageBody": body, "DelaySeconds": seconds});
+            let copy =
+                serde_json::json!({"QueueUrl": url, "MessageBody": body, "DelaySeconds": seconds});
             self.0.world.sqs("SendMessage", copy).await;
         }
         if let Some(late) = late {
@@ -263,7 +300,10 @@ impl Deliveries {
         }
         if let Some(after) = twice {
             let (fleet, event) = (Arc::clone(&self.0), event.clone());
-            #[expect(clippy::disallowed_methods, reason = "the other delivery runs beside this one")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the other delivery runs beside this one"
+            )]
             tokio::spawn(async move {
                 tokio::time::sleep(after).await;
                 // What becomes of it is not said to the queue, which knows of one receive only.

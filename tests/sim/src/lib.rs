@@ -3,8 +3,8 @@
 //!
 //! A schedule: [`plan`] (what the seed decides) -> [`schedule`] (everybody plays, the [`director`] lets things go wrong at
 //! every effect, [`safety`] looks after each) -> [`quiescence`] (all is made well; what must hold then, with the
-//! [`ledger`]). [`fleet`] is Lambda: instances with their caches and clocks, and SQS's freedoms. [`runner`] runs many, and
-//! [`report`] says what came of it.
+//! [`ledger`]). [`fleet`] is Lambda: instances with their caches and clocks, and SQS's freedoms. [`runner`] runs many, [`exhaustive`] every
+//! fault at every effect, and [`report`] says what came of it.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,6 +16,7 @@
 pub mod arms;
 pub mod dice;
 pub mod director;
+pub mod exhaustive;
 pub mod fleet;
 pub mod ledger;
 pub mod outside;

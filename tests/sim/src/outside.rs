@@ -24,7 +24,10 @@ pub fn answer(dice: &mut Dice, marker: Option<String>, after: Duration) -> Model
 }
 
 fn error(status: u16, message: &str) -> Model {
-    Model::Http(status, json!({"error": {"code": status, "message": message}}))
+    Model::Http(
+        status,
+        json!({"error": {"code": status, "message": message}}),
+    )
 }
 
 /// Trouble of the model.
@@ -51,7 +54,10 @@ pub fn trouble(dice: &mut Dice, marker: Option<String>) -> Model {
             402,
             json!({"error": {"code": 402, "metadata": {"limit_source": "openrouter_in_flight_budget"}}}),
         ),
-        12 => error(402, "This request requires more credits, or fewer max_tokens. You requested up to 800 tokens, but can only afford 90."),
+        12 => error(
+            402,
+            "This request requires more credits, or fewer max_tokens. You requested up to 800 tokens, but can only afford 90.",
+        ),
         13 => Model::Raw(200, Bytes::from_static(b"<html>not JSON</html>")),
         14 => Model::Raw(200, Bytes::new()),
         15 => Model::Raw(200, Bytes::from(vec![b'x'; 1024 * 1024])),
@@ -110,8 +116,9 @@ mod tests {
     #[test]
     fn every_kind_of_trouble_has_a_name() {
         let mut dice = Dice::new(1);
-        let names: std::collections::BTreeSet<_> =
-            (0..2_000).map(|_| name_of(&trouble(&mut dice, None)).0).collect();
+        let names: std::collections::BTreeSet<_> = (0..2_000)
+            .map(|_| name_of(&trouble(&mut dice, None)).0)
+            .collect();
         assert!(names.len() >= 13, "{names:?}");
     }
 }

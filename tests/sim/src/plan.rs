@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clivy::conversation::bot::{Bot, ModelEntry};
 use tests::bubbles::bot;
+use tests::faults::{Fault, Role};
+use tests::outside::{Gateway, Model};
 
 use crate::dice::Dice;
 
@@ -129,6 +131,19 @@ pub struct Plan {
     pub sweeps: bool,
     /// The dice of what happens during the run.
     pub dice: Dice,
+    /// What is scripted beyond chance.
+    pub script: Script,
+}
+
+/// What happens in a scripted scenario, whatever the dice say.
+#[derive(Clone, Debug, Default)]
+pub struct Script {
+    /// The first calls of the model do this.
+    pub model: Vec<Model>,
+    /// The first texts at the gateway meet this.
+    pub gateway: Vec<Gateway>,
+    /// At these effects of a function, counted from 0, this happens.
+    pub armed: Vec<(Role, usize, Fault)>,
 }
 
 impl Plan {
@@ -150,7 +165,10 @@ impl Plan {
                 let seconds = dice.between(1, 6).to_string();
                 (
                     dice.within(last),
-                    vec![("DEBOUNCE_SECONDS", seconds), ("AI_TIMEOUT_MS", "20000".to_owned())],
+                    vec![
+                        ("DEBOUNCE_SECONDS", seconds),
+                        ("AI_TIMEOUT_MS", "20000".to_owned()),
+                    ],
                 )
             }),
             rates: rates(&mut dice),
@@ -161,6 +179,7 @@ impl Plan {
             steps,
             bots,
             dice: dice.split(),
+            script: Script::default(),
         }
     }
 
@@ -209,7 +228,13 @@ impl Plan {
             model,
             gateway,
         ];
-        rates.iter().any(|rate| *rate > 0)
+        let Script {
+            model,
+            gateway,
+            armed,
+        } = &self.script;
+        let is_scripted = !(model.is_empty() && gateway.is_empty() && armed.is_empty());
+        is_scripted || rates.iter().any(|rate| *rate > 0)
     }
 
     /// Whether clocks are off.
@@ -239,10 +264,14 @@ fn some_bot(dice: &mut Dice, n: u64) -> Bot {
     }
 }
 
-fn settings(dice: &mut Dice) -> Vec<(&'static str, String)> {
-    let mut settings = vec![
-        // Short, so that a schedule is.
-        ("OUTCOME_DEADLINE_SECONDS", OUTCOME_DEADLINE_SECONDS.to_string()),
+/// Short times, so that a schedule is short.
+#[must_use]
+pub fn short_settings() -> Vec<(&'static str, String)> {
+    vec![
+        (
+            "OUTCOME_DEADLINE_SECONDS",
+            OUTCOME_DEADLINE_SECONDS.to_string(),
+        ),
         ("AI_RETRY_SECONDS", "5".to_owned()),
         ("AI_TIMEOUT_MS", "15000".to_owned()),
         ("GATEWAY_TIMEOUT_MS", "8000".to_owned()),
@@ -252,7 +281,11 @@ fn settings(dice: &mut Dice) -> Vec<(&'static str, String)> {
         ("TAKEOVER_PAUSE_MINUTES", "1".to_owned()),
         ("LOOP_PAUSE_MINUTES", "1".to_owned()),
         ("RESPONSE_CACHE_HISTORY_FREE_MINUTES", "0".to_owned()),
-    ];
+    ]
+}
+
+fn settings(dice: &mut Dice) -> Vec<(&'static str, String)> {
+    let mut settings = short_settings();
     let mut sometimes = |of: u64, name: &'static str, value: &str| {
         if dice.once_in(of) {
             settings.push((name, value.to_owned()));
@@ -329,18 +362,36 @@ fn steps(dice: &mut Dice, bots: &[Bot], contacts: usize) -> Vec<Step> {
             conversation,
             action,
         });
-        if let Some(Step { action: Action::Edit(changed), at, .. }) = steps.last().cloned()
+        if let Some(Step {
+            action: Action::Edit(changed),
+            at,
+            ..
+        }) = steps.last().cloned()
             && !changed.active
         {
             // Not for ever.
             let at = at + dice.within(Duration::from_secs(60));
-            let action = Action::Edit(Box::new(Bot { active: true, ..*changed }));
-            steps.push(Step { at, conversation, action });
+            let action = Action::Edit(Box::new(Bot {
+                active: true,
+                ..*changed
+            }));
+            steps.push(Step {
+                at,
+                conversation,
+                action,
+            });
         }
     }
-    if !steps.iter().any(|step| matches!(step.action, Action::Bubble { .. })) {
+    if !steps
+        .iter()
+        .any(|step| matches!(step.action, Action::Bubble { .. }))
+    {
         let action = bubble(dice, 99, 0, false);
-        steps.push(Step { at: Duration::ZERO, conversation: 0, action });
+        steps.push(Step {
+            at: Duration::ZERO,
+            conversation: 0,
+            action,
+        });
     }
     steps.sort_by_key(|step| step.at);
     steps
@@ -355,7 +406,11 @@ fn bubble(dice: &mut Dice, n: u64, conversation: usize, has_words: bool) -> Acti
     };
     Action::Bubble {
         text,
-        twins: if dice.once_in(6) { 2 + dice.below(2) } else { 1 },
+        twins: if dice.once_in(6) {
+            2 + dice.below(2)
+        } else {
+            1
+        },
         again_after: dice
             .once_in(8)
             .then(|| dice.within(Duration::from_secs(90))),
@@ -374,7 +429,10 @@ fn person(dice: &mut Dice) -> Action {
 fn edit(dice: &mut Dice, bots: &[Bot], conversation: usize) -> Action {
     let was = bots[conversation % bots.len()].clone();
     Action::Edit(Box::new(if dice.once_in(2) {
-        Bot { active: false, ..was }
+        Bot {
+            active: false,
+            ..was
+        }
     } else {
         let models = vec![ModelEntry::named("m/other")];
         Bot { models, ..was }
@@ -394,15 +452,25 @@ mod tests {
     #[test]
     fn a_plan_is_the_same_for_the_same_seed() {
         for seed in 0..50 {
-            assert_eq!(format!("{:?}", Plan::of(seed)), format!("{:?}", Plan::of(seed)));
+            assert_eq!(
+                format!("{:?}", Plan::of(seed)),
+                format!("{:?}", Plan::of(seed))
+            );
         }
     }
 
     #[test]
     fn every_plan_has_a_customer_who_writes_and_many_have_no_faults_of_a_kind() {
         let plans: Vec<Plan> = (0..500).map(Plan::of).collect();
-        assert!(plans.iter().all(|plan| plan.steps.iter().any(|step| matches!(step.action, Action::Bubble { .. }))));
-        let crashing = plans.iter().filter(|plan| plan.rates.crash_before > 0).count();
+        assert!(plans.iter().all(|plan| {
+            plan.steps
+                .iter()
+                .any(|step| matches!(step.action, Action::Bubble { .. }))
+        }));
+        let crashing = plans
+            .iter()
+            .filter(|plan| plan.rates.crash_before > 0)
+            .count();
         assert!((100..250).contains(&crashing), "{crashing}");
         assert!(plans.iter().any(|plan| !plan.has_faults()));
     }

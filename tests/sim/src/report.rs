@@ -49,7 +49,10 @@ impl Report {
         self.schedules += 1;
         self.effects += ran.effects;
         self.longest_ms = self.longest_ms.max(ran.settled_ms);
-        for (all, one) in [(&mut self.faults, &ran.faults), (&mut self.turns, &ran.turns)] {
+        for (all, one) in [
+            (&mut self.faults, &ran.faults),
+            (&mut self.turns, &ran.turns),
+        ] {
             for (name, count) in one {
                 *all.entry(name).or_default() += count;
             }
@@ -110,11 +113,27 @@ impl fmt::Display for Report {
             ("failures", self.failed),
         ];
         table("Schedules", &mut totals.into_iter())?;
-        table("Faults", &mut self.faults.iter().map(|(name, count)| (*name, *count)))?;
-        table("Steps of the functions", &mut self.arms.iter().map(|(name, count)| (name.as_str(), *count)))?;
-        table("Turns by how they ended", &mut self.turns.iter().map(|(name, count)| (*name, *count)))?;
+        table(
+            "Faults",
+            &mut self.faults.iter().map(|(name, count)| (*name, *count)),
+        )?;
+        table(
+            "Steps of the functions",
+            &mut self
+                .arms
+                .iter()
+                .map(|(name, count)| (name.as_str(), *count)),
+        )?;
+        table(
+            "Turns by how they ended",
+            &mut self.turns.iter().map(|(name, count)| (*name, *count)),
+        )?;
         for (seed, what) in &self.failures {
-            writeln!(f, "\nfailed: seed {seed}: {what}\n  replay: {}", replay(*seed))?;
+            writeln!(
+                f,
+                "\nfailed: seed {seed}: {what}\n  replay: {}",
+                replay(*seed)
+            )?;
         }
         f.write_char('\n')
     }

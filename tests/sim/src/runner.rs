@@ -32,7 +32,10 @@ struct Watch {
 impl Watch {
     fn start() -> Self {
         let clock = SystemClock;
-        Self { clock, began_ms: clock.now().0 }
+        Self {
+            clock,
+            began_ms: clock.now().0,
+        }
     }
 
     fn passed(&self) -> Duration {
@@ -77,7 +80,11 @@ impl Run {
             let mut report = self.report();
             report.add(&ran);
             if let Some(failure) = &ran.failure {
-                println!("\nseed {seed}: {}\n  replay: {}", failure.what, replay(seed));
+                println!(
+                    "\nseed {seed}: {}\n  replay: {}",
+                    failure.what,
+                    replay(seed)
+                );
                 for line in &failure.last {
                     println!("  {line}");
                 }

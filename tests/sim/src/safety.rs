@@ -26,7 +26,6 @@ pub struct Safety {
 /// One conversation.
 struct Watched {
     id: ConversationId,
-    bot: usize,
     marker: String,
     /// How requests name its part of the table.
     needle: String,
@@ -72,7 +71,9 @@ fn number(item: &Value, name: &str) -> Option<i64> {
 }
 
 fn natural(item: &Value, name: &str) -> u64 {
-    number(item, name).and_then(|n| u64::try_from(n).ok()).unwrap_or(0)
+    number(item, name)
+        .and_then(|n| u64::try_from(n).ok())
+        .unwrap_or(0)
 }
 
 fn set(item: &Value, name: &str) -> BTreeSet<String> {
@@ -112,7 +113,6 @@ impl Safety {
         let conversations = (0..plan.conversations()).map(|c| {
             let id = conversation(plan, c);
             Watched {
-                bot: c % plan.bots.len(),
                 marker: marker(c),
                 needle: format!("\"C#{}#{}\"", id.bot_id.as_str(), id.contact.as_str()),
                 sealed: seal(&id.bot_id, &id.contact),
@@ -137,7 +137,12 @@ impl Safety {
     ///
     /// # Errors
     /// What must not be.
-    pub fn begins(&mut self, engines: &Engines, effect: &Effect<'_>, now_ms: i64) -> Result<(), String> {
+    pub fn begins(
+        &mut self,
+        engines: &Engines,
+        effect: &Effect<'_>,
+        now_ms: i64,
+    ) -> Result<(), String> {
         match effect.name {
             "/chat/send/text" => self.send(effect, now_ms)?,
             name if name.ends_with("/chat/completions") => self.asked(effect)?,
@@ -150,7 +155,12 @@ impl Safety {
     ///
     /// # Errors
     /// What must not be.
-    pub fn ended(&mut self, engines: &Engines, effect: &Effect<'_>, now_ms: i64) -> Result<(), String> {
+    pub fn ended(
+        &mut self,
+        engines: &Engines,
+        effect: &Effect<'_>,
+        now_ms: i64,
+    ) -> Result<(), String> {
         let writes = ["UpdateItem", "TransactWriteItems", "PutItem", "DeleteItem"];
         if writes.iter().any(|write| effect.name.ends_with(write)) {
             let body = String::from_utf8_lossy(effect.body);
@@ -173,21 +183,24 @@ impl Safety {
     /// I3: what is pending and claimed by nobody has a live trigger, or one that was received too often and is a dead
     /// letter.
     fn all_are_covered(&self, engines: &Engines) -> Result<(), String> {
-        let open = |watched: &&Watched| !watched.head.pend.is_empty() && watched.head.claim.is_none();
+        let open =
+            |watched: &&Watched| !watched.head.pend.is_empty() && watched.head.claim.is_none();
         if !self.conversations.iter().any(|watched| open(&watched)) {
             return Ok(());
         }
         let records = engines.sqs.peek(QUEUE);
         for watched in self.conversations.iter().filter(open) {
-            let is_cover = |body: &str| {
-                body.contains(&watched.sealed) && !body.contains("\"outgoing\":true")
-            };
+            let is_cover =
+                |body: &str| body.contains(&watched.sealed) && !body.contains("\"outgoing\":true");
             let covered = records.iter().any(|record| is_cover(&record.body))
                 || engines.sqs.peek(DLQ).iter().any(|letter| {
                     is_cover(&letter.body) && !letter.body.contains("\"retry_turn\":")
                 });
             if !covered {
-                return Err(format!("I3: {} is pending without a trigger", watched.marker));
+                return Err(format!(
+                    "I3: {} is pending without a trigger",
+                    watched.marker
+                ));
             }
         }
         Ok(())
@@ -204,10 +217,14 @@ impl Safety {
         if markers.len() > 1 {
             return Err(format!("I12: one prompt of the conversations {markers:?}"));
         }
-        let conversation = markers.first().and_then(|marker| marker.parse::<usize>().ok());
+        let conversation = markers
+            .first()
+            .and_then(|marker| marker.parse::<usize>().ok());
         let served = |c: usize| format!("Anda melayani toko{}.", c % self.bots);
         match conversation {
-            Some(c) if !body.contains(&served(c)) => Err(format!("I12: another bot's prompt for <c{c}>")),
+            Some(c) if !body.contains(&served(c)) => {
+                Err(format!("I12: another bot's prompt for <c{c}>"))
+            }
             _ => Ok(()),
         }
     }
@@ -215,7 +232,10 @@ impl Safety {
     fn send(&mut self, effect: &Effect<'_>, now_ms: i64) -> Result<(), String> {
         let body: Value = serde_json::from_slice(effect.body).map_err(|e| e.to_string())?;
         let field = |name: &str| body[name].as_str().unwrap_or_default();
-        let bot = effect.token.unwrap_or_default().trim_start_matches("token-");
+        let bot = effect
+            .token
+            .unwrap_or_default()
+            .trim_start_matches("token-");
         let watched = self.conversations.iter_mut().find(|watched| {
             watched.id.bot_id.as_str() == bot && watched.id.contact.as_str() == field("Phone")
         });
@@ -238,7 +258,9 @@ impl Safety {
     /// The number of the last change.
     #[must_use]
     pub fn changes(&self, c: usize) -> u64 {
-        self.conversations.get(c).map_or(0, |watched| watched.pause_changes)
+        self.conversations
+            .get(c)
+            .map_or(0, |watched| watched.pause_changes)
     }
 
     /// A person's words were acknowledged: the bot is quiet until `until_ms`, unless a pause was changed since they were
@@ -271,7 +293,13 @@ pub fn phone(contact: usize) -> String {
 }
 
 impl Watched {
-    fn look(&mut self, engines: &Engines, now_ms: i64, skew_ms: i64, limit: u64) -> Result<(), String> {
+    fn look(
+        &mut self,
+        engines: &Engines,
+        now_ms: i64,
+        skew_ms: i64,
+        limit: u64,
+    ) -> Result<(), String> {
         let Some(item) = self.item(engines, "HEAD") else {
             return Ok(());
         };
@@ -326,7 +354,12 @@ impl Watched {
     }
 
     /// I2: a message belongs to one burst, unless its turn was put back.
-    fn one_burst_each(&mut self, engines: &Engines, old: &HeadSeen, new: &HeadSeen) -> Result<(), String> {
+    fn one_burst_each(
+        &mut self,
+        engines: &Engines,
+        old: &HeadSeen,
+        new: &HeadSeen,
+    ) -> Result<(), String> {
         if new.burst > old.burst
             && let Some(claim) = &old.claim
         {
@@ -358,6 +391,11 @@ impl Watched {
 
     /// I9: what is answered in one window.
     fn within_the_limit(&self, old: &HeadSeen, new: &HeadSeen, limit: u64) -> Result<(), String> {
+        // Confirmations and the fallback text are no answers: neither a flood nor a late hour stands in their way.
+        let said = old.claim.as_ref().and_then(|claim| claim.draft.as_ref());
+        if said.is_some_and(|(said, _)| [FALLBACK, IN_TEXT, OUT_TEXT].contains(&said.as_str())) {
+            return Ok(());
+        }
         let same_window = new.rate_since.is_some() && new.rate_since == old.rate_since;
         let more = new.rate_answered > old.rate_answered && old.rate_answered > 0;
         if same_window && more && new.rate_answered > limit {
@@ -400,6 +438,10 @@ impl Watched {
             return self.wrong("an opt-out is confirmed twice");
         }
         let known = [FALLBACK, IN_TEXT, OUT_TEXT].contains(&said) || said.starts_with("jawab ");
-        if known { Ok(()) } else { self.wrong("a text that nobody wrote") }
+        if known {
+            Ok(())
+        } else {
+            self.wrong("a text that nobody wrote")
+        }
     }
 }

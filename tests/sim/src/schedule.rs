@@ -13,6 +13,7 @@ use http_body_util::Full;
 use serde_json::{Value, json};
 use tests::api::OWNER;
 use tests::bubbles::{bubble, from_the_phone, written_at};
+use tests::faults::Role;
 use tests::world::TestWorld;
 
 use crate::arms;
@@ -42,6 +43,10 @@ pub struct Ran {
     pub turns: BTreeMap<&'static str, u64>,
     /// How long it took after all was well until nothing was owed, in milliseconds of virtual time.
     pub settled_ms: u64,
+    /// How many effects each function had.
+    pub effects_of: Vec<(Role, usize)>,
+    /// Whether every armed fault has happened.
+    pub all_armed_happened: bool,
     /// What must not be, and the last lines of the transcript.
     pub failure: Option<Failure>,
 }
@@ -90,11 +95,20 @@ pub fn run_plan(plan: &Plan) -> Ran {
         .build()
         .unwrap();
     let (arms, ran) = arms::counted(|| {
-        std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(Box::pin(schedule(plan)))))
+        std::panic::catch_unwind(AssertUnwindSafe(|| {
+            runtime.block_on(Box::pin(schedule(plan)))
+        }))
     });
-    let mut ran = ran.unwrap_or_else(|_| Ran { seed: plan.seed, ..Ran::default() });
-    if PANICS.with(Cell::get) > panics && ran.failure.as_ref().is_none_or(|failure| !failure.what.starts_with("after")) {
-        let last = ran.failure.take().map(|failure| failure.last).unwrap_or_default();
+    let mut ran = ran.unwrap_or_else(|_| Ran {
+        seed: plan.seed,
+        ..Ran::default()
+    });
+    if PANICS.with(Cell::get) > panics {
+        let last = ran
+            .failure
+            .take()
+            .map(|failure| failure.last)
+            .unwrap_or_default();
         let what = format!("a panic: {}", LAST_PANIC.with(|last| last.borrow().clone()));
         ran.failure = Some(Failure { what, last });
     }
@@ -122,23 +136,33 @@ async fn schedule(plan: &Plan) -> Ran {
         Ok(()) => quiescence::reached(&stage).await,
         Err(_) => Err("a panic on the stage".to_owned()),
     };
-    let mut ran = Ran { seed: plan.seed, ..Ran::default() };
+    let mut ran = Ran {
+        seed: plan.seed,
+        ..Ran::default()
+    };
     match settled {
         Ok(settled) => {
             ran.turns = settled.turns;
             ran.settled_ms = settled.after_ms;
         }
         Err(what) => {
-            let mut state = director.state();
-            state.violated(what);
+            director.state().violated(what);
         }
     }
+    let faults = &stage.fleet.world.faults;
+    ran.effects_of = [Role::Webhook, Role::Worker, Role::Inbox]
+        .map(|role| (role, faults.effects(role).len()))
+        .to_vec();
+    ran.all_armed_happened = !faults.is_armed();
     let state = director.state();
     ran.hash = state.transcript.hash();
     ran.effects = state.transcript.effects;
     ran.faults = state.transcript.faults.clone();
     let last = || state.transcript.last(SHOWN);
-    ran.failure = state.violation.clone().map(|what| Failure { what, last: last() });
+    ran.failure = state
+        .violation
+        .clone()
+        .map(|what| Failure { what, last: last() });
     if crate::report::shows_transcripts() {
         println!("{}", state.transcript.lines());
     }
@@ -146,18 +170,35 @@ async fn schedule(plan: &Plan) -> Ran {
 }
 
 async fn open(plan: &Plan) -> Stage {
-    let settings: Vec<(&str, &str)> = plan.settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let settings: Vec<(&str, &str)> = plan
+        .settings
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
     let world = Box::pin(TestWorld::with(&plan.bots, &settings)).await;
     let (secret, _) = world.key(OWNER, Key::Agent).await;
     let limit = u64::from(world.world.worker.rules.rate_limit.max_messages);
     let pseudonyms = &world.world.pseudonyms;
-    let safety = Safety::new(plan, limit, |bot, contact| pseudonyms.seal(bot, contact).unwrap());
+    let safety = Safety::new(plan, limit, |bot, contact| {
+        pseudonyms.seal(bot, contact).unwrap()
+    });
     let director = Arc::new(Director::new(plan, world.world.engines.clone(), safety));
     world.faults.follow(Arc::clone(&director) as _);
     let model = Arc::downgrade(&director);
-    world.outside.model_follows(move |asked| model.upgrade()?.model(asked));
+    world
+        .outside
+        .model_follows(move |asked| model.upgrade()?.model(asked));
     let gateway = Arc::downgrade(&director);
-    world.outside.gateway_follows(move || gateway.upgrade()?.gateway());
+    world
+        .outside
+        .gateway_follows(move || gateway.upgrade()?.gateway());
+    world.outside.model_does(plan.script.model.iter().cloned());
+    world
+        .outside
+        .gateway_does(plan.script.gateway.iter().copied());
+    for (role, index, fault) in &plan.script.armed {
+        world.faults.arm(*role, *index, *fault);
+    }
     let fleet = Fleet::new(plan, world, director);
     Stage {
         plan: plan.clone(),
@@ -167,9 +208,16 @@ async fn open(plan: &Plan) -> Stage {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "everybody plays at the same time")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "everybody plays at the same time"
+)]
 async fn play(stage: &Arc<Stage>) {
-    let mapping = stage.fleet.world.world.mapping(Arc::new(Deliveries(Arc::clone(&stage.fleet))));
+    let mapping = stage
+        .fleet
+        .world
+        .world
+        .mapping(Arc::new(Deliveries(Arc::clone(&stage.fleet))));
     tokio::spawn(mapping.run(std::future::pending()));
     if stage.plan.sweeps {
         tokio::spawn(sweeps(Arc::clone(&stage.fleet)));
@@ -201,9 +249,15 @@ async fn sweeps(fleet: Arc<Fleet>) {
 impl Stage {
     async fn act(self: &Arc<Self>, number: usize, step: Step) {
         let c = step.conversation;
-        self.fleet.director.say(format_args!("<c{c}>: {}", named(&step.action)));
+        self.fleet
+            .director
+            .say(format_args!("<c{c}>: {}", named(&step.action)));
         match step.action {
-            Action::Bubble { text, twins, again_after } => self.write(number, c, &text, twins, again_after).await,
+            Action::Bubble {
+                text,
+                twins,
+                again_after,
+            } => self.write(number, c, &text, twins, again_after).await,
             Action::OnThePhone => self.phone(number, c).await,
             Action::Say => self.say(number, c).await,
             Action::Pause { minutes } => self.pause(c, minutes).await,
@@ -217,7 +271,12 @@ impl Stage {
     }
 
     async fn edit(&self, bot: &Bot) {
-        self.fleet.world.world.put_bots(std::slice::from_ref(bot)).await.unwrap();
+        self.fleet
+            .world
+            .world
+            .put_bots(std::slice::from_ref(bot))
+            .await
+            .unwrap();
     }
 
     fn ids(&self, c: usize) -> (String, String) {
@@ -231,10 +290,20 @@ impl Stage {
     }
 
     #[expect(clippy::disallowed_methods, reason = "twins come at the same time")]
-    async fn write(self: &Arc<Self>, n: usize, c: usize, text: &str, twins: u64, again_after: Option<Duration>) {
+    async fn write(
+        self: &Arc<Self>,
+        n: usize,
+        c: usize,
+        text: &str,
+        twins: u64,
+        again_after: Option<Duration>,
+    ) {
         let (bot, phone) = self.ids(c);
         let mid = format!("B{n:02}");
-        let body = written_at(bubble(&bot, &phone, &mid, 0, text), self.fleet.world.world.clock.now());
+        let body = written_at(
+            bubble(&bot, &phone, &mid, 0, text),
+            self.fleet.world.world.clock.now(),
+        );
         for _ in 1..twins {
             let (stage, body, mid) = (Arc::clone(self), body.clone(), mid.clone());
             tokio::spawn(async move { stage.post(c, &mid, &body).await });
@@ -251,7 +320,9 @@ impl Stage {
         for _ in 0..5 {
             if let Some((200, answer)) = self.fleet.webhook(body).await {
                 let status = answer["status"].as_str().unwrap_or_default();
-                self.fleet.director.say(format_args!("<c{c}>: {mid} is {status}"));
+                self.fleet
+                    .director
+                    .say(format_args!("<c{c}>: {mid} is {status}"));
                 if status != "ignored" {
                     let mut accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
                     accepted.entry(c).or_default().insert(mid.to_owned());
@@ -301,9 +372,14 @@ impl Stage {
         let since = self.fleet.director.state().safety.pause_changes(c);
         let (_, at_ms) = self.since(c);
         let body = json!({"minutes": minutes});
-        if let Some((200, _)) = self.ask("POST", &self.room(c, "/pause"), Some(&body), None).await {
+        if let Some((200, _)) = self
+            .ask("POST", &self.room(c, "/pause"), Some(&body), None)
+            .await
+        {
             let mut state = self.fleet.director.state();
-            state.safety.acknowledged(c, since, at_ms + i64::from(minutes) * 60_000);
+            state
+                .safety
+                .acknowledged(c, since, at_ms + i64::from(minutes) * 60_000);
         }
     }
 
@@ -317,13 +393,20 @@ impl Stage {
             };
             if ["failed", "undelivered"].contains(&turn["status"].as_str().unwrap_or_default()) {
                 let body = json!({});
-                self.ask("POST", &format!("{path}/retry"), Some(&body), None).await;
+                self.ask("POST", &format!("{path}/retry"), Some(&body), None)
+                    .await;
                 return;
             }
         }
     }
 
-    async fn ask(&self, method: &str, path: &str, body: Option<&Value>, key: Option<&str>) -> Option<(u16, Value)> {
+    async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+        key: Option<&str>,
+    ) -> Option<(u16, Value)> {
         let mut request = http::Request::builder()
             .method(method)
             .uri(path)
@@ -335,9 +418,14 @@ impl Stage {
             request = request.header("idempotency-key", key);
         }
         let bytes = body.map(Value::to_string).unwrap_or_default();
-        let answer = self.fleet.ask(request.body(Full::new(bytes.into())).unwrap()).await;
+        let answer = self
+            .fleet
+            .ask(request.body(Full::new(bytes.into())).unwrap())
+            .await;
         let status = answer.as_ref().map_or(0, |(status, _)| *status);
-        self.fleet.director.say(format_args!("    {method} {path}: {status}"));
+        self.fleet
+            .director
+            .say(format_args!("    {method} {path}: {status}"));
         answer
     }
 }

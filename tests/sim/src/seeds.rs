@@ -5,11 +5,15 @@ const KEPT: &str = include_str!("../seeds.txt");
 /// The seeds of `seeds.txt`: a number a line, then what it found.
 #[must_use]
 pub fn kept() -> Vec<u64> {
-    let lines = KEPT.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
+    let lines = KEPT
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.trim().is_empty());
     lines
         .map(|line| {
             let number = line.split_whitespace().next().unwrap_or_default();
-            number.parse().unwrap_or_else(|_| panic!("seeds.txt: {line:?} begins with no seed"))
+            number
+                .parse()
+                .unwrap_or_else(|_| panic!("seeds.txt: {line:?} begins with no seed"))
         })
         .collect()
 }
@@ -21,7 +25,10 @@ mod tests {
     #[test]
     fn every_kept_seed_says_what_it_found() {
         let _ = kept();
-        for line in KEPT.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+        for line in KEPT
+            .lines()
+            .filter(|line| !line.starts_with('#') && !line.is_empty())
+        {
             assert!(line.split_whitespace().count() > 3, "{line}");
         }
     }

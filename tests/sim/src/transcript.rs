@@ -49,15 +49,23 @@ impl Transcript {
     /// The same lines have the same hash (FNV-1a).
     #[must_use]
     pub fn hash(&self) -> u64 {
-        self.lines.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        })
+        self.lines
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+            })
     }
 
     /// The last lines.
     #[must_use]
     pub fn last(&self, count: usize) -> Vec<String> {
-        let mut last: Vec<String> = self.lines.lines().rev().take(count).map(str::to_owned).collect();
+        let mut last: Vec<String> = self
+            .lines
+            .lines()
+            .rev()
+            .take(count)
+            .map(str::to_owned)
+            .collect();
         last.reverse();
         last
     }
