@@ -14,11 +14,13 @@ use crate::report::Report;
 use crate::schedule::{self, Ran};
 
 /// What may happen at an effect.
-pub const FAULTS: [Fault; 4] = [
+pub const FAULTS: [Fault; 5] = [
     Fault::Error(When::Before),
     Fault::Error(When::After),
     Fault::Crash(When::Before),
     Fault::Crash(When::After),
+    // Longer than the silence, shorter than the webhook's timeout: a trigger overtakes its message.
+    Fault::Late(Duration::from_secs(5)),
 ];
 
 /// A scripted scenario.
@@ -28,7 +30,7 @@ pub enum Scenario {
     Burst,
     /// A bubble while the model thinks: two bursts, the second re-armed by the first one's commit.
     MoreMeanwhile,
-    /// The first attempt fails and is retried.
+    /// The first attempt fails and is retried, with what has come in.
     Retry,
     /// Every attempt fails: the fallback text, and a dead letter.
     Fallback,
@@ -100,9 +102,9 @@ impl Scenario {
         };
         let asks = |n: u32| says(&format!("tanya {n} {}", marker(0)));
         let steps = match self {
-            Self::Burst | Self::SendAgain => vec![(0, asks(1)), (1_000, asks(2))],
+            Self::Burst | Self::SendAgain | Self::Retry => vec![(0, asks(1)), (1_000, asks(2))],
             Self::MoreMeanwhile => vec![(0, asks(1)), (5_000, asks(2))],
-            Self::Retry | Self::Fallback | Self::Redrive => vec![(0, asks(1))],
+            Self::Fallback | Self::Redrive => vec![(0, asks(1))],
             Self::PersonMeanwhile => {
                 vec![(0, asks(1)), (5_000, Action::OnThePhone), (7_000, asks(2))]
             }

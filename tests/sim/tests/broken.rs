@@ -13,7 +13,9 @@ fn patches() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("broken");
     let files = std::fs::read_dir(folder).unwrap();
     let paths = files.map(|file| file.unwrap().path());
-    paths.filter(|path| path.extension().is_some_and(|kind| kind == "patch")).collect()
+    paths
+        .filter(|path| path.extension().is_some_and(|kind| kind == "patch"))
+        .collect()
 }
 
 #[test]
