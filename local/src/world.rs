@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use aws_sdk_dynamodb::config::retry::{RetryPartition, TokenBucket};
+use aws_sdk_dynamodb::config::{
+    Credentials, SharedCredentialsProvider, StalledStreamProtectionConfig,
+};
 use clivy::clock::Clock;
 use clivy::config::Reader;
 use clivy::conversation::bot::Bot;
@@ -102,6 +105,110 @@ pub struct World {
     pub pseudonyms: Pseudonyms,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// What more instances of the functions are made of.
+    pub instances: Instances,
+}
+
+/// Makes instances of the functions over one world's engines. Lambda runs many of each, every one with its caches and its
+/// clock for itself.
+#[derive(Clone)]
+pub struct Instances {
+    engines: Engines,
+    intercept: Arc<dyn Intercept>,
+    http: Arc<dyn Http>,
+    metrics: Metrics,
+    settings: BTreeMap<String, String>,
+}
+
+impl Instances {
+    /// The same with other settings, as after a deployment.
+    #[must_use]
+    pub fn deployed_with(&self, settings: &BTreeMap<String, String>) -> Self {
+        let mut all = self.settings.clone();
+        all.extend(settings.clone());
+        Self {
+            settings: all,
+            ..self.clone()
+        }
+    }
+
+    /// A webhook.
+    ///
+    /// # Errors
+    /// A setting is bad.
+    pub fn webhook(&self, clock: Arc<dyn Clock>) -> anyhow::Result<Webhook> {
+        let settings = self.read(webhook::settings::Settings::from)?;
+        let (dynamodb, sqs) = self.clients();
+        Ok(Webhook {
+            // Nobody but this machine reaches it.
+            allow_open_bots: true,
+            ..Webhook::new(dynamodb, sqs, clock, self.metrics.clone(), settings)?
+        })
+    }
+
+    /// A worker.
+    ///
+    /// # Errors
+    /// A setting is bad.
+    pub fn worker(&self, clock: Arc<dyn Clock>) -> anyhow::Result<Worker> {
+        let settings = self.read(worker::settings::Settings::from)?;
+        let (dynamodb, sqs) = self.clients();
+        let http = Arc::clone(&self.http);
+        Worker::new(dynamodb, sqs, http, clock, self.metrics.clone(), settings)
+    }
+
+    /// A sweeper.
+    ///
+    /// # Errors
+    /// A setting is bad.
+    pub fn sweeper(&self, clock: Arc<dyn Clock>) -> anyhow::Result<Sweeper> {
+        let settings = self.read(sweeper::settings::Settings::from)?;
+        let (dynamodb, sqs) = self.clients();
+        let metrics = self.metrics.clone();
+        Ok(Sweeper::new(dynamodb, sqs, clock, metrics, settings)?)
+    }
+
+    /// The credits function.
+    ///
+    /// # Errors
+    /// A setting is bad.
+    pub fn credits(&self, clock: Arc<dyn Clock>) -> anyhow::Result<Credits> {
+        let settings = self.read(credits::settings::Settings::from)?;
+        let (dynamodb, _) = self.clients();
+        let sns = aws_sdk_sns::Client::new(&self.sdk());
+        let metrics = self.metrics.clone();
+        Ok(Credits::new(
+            dynamodb, sns, &self.http, clock, metrics, settings,
+        ))
+    }
+
+    /// An inbox.
+    ///
+    /// # Errors
+    /// A setting is bad.
+    pub fn inbox(&self, clock: Arc<dyn Clock>) -> anyhow::Result<Inbox> {
+        let settings = self.read(inbox::settings::Settings::from)?;
+        let (dynamodb, sqs) = self.clients();
+        let http = Arc::clone(&self.http);
+        Ok(Inbox {
+            // The owner of the bots is the owner of this machine.
+            allow_private_gateways: true,
+            ..Inbox::new(dynamodb, sqs, http, clock, self.metrics.clone(), settings)?
+        })
+    }
+
+    fn read<T>(&self, settings: impl FnOnce(&mut Reader) -> T) -> anyhow::Result<T> {
+        let reader = Reader::new(self.settings.clone());
+        Ok(clivy::config::read(reader, settings)?)
+    }
+
+    fn sdk(&self) -> SdkConfig {
+        sdk(Wire::new(self.engines.clone(), Arc::clone(&self.intercept)))
+    }
+
+    fn clients(&self) -> (aws_sdk_dynamodb::Client, aws_sdk_sqs::Client) {
+        clients(&self.sdk())
+    }
 }
 
 /// What became of the workers of the last run.
@@ -161,83 +268,40 @@ impl World {
         };
         // One reader for all functions: the faults of all of them are named at once.
         let mut reader = Reader::new(settings(&engines.sqs, &parts.settings));
-        let for_webhook = webhook::settings::Settings::from(&mut reader);
-        let for_worker = worker::settings::Settings::from(&mut reader);
-        let for_sweeper = sweeper::settings::Settings::from(&mut reader);
-        let for_credits = credits::settings::Settings::from(&mut reader);
-        let for_inbox = inbox::settings::Settings::from(&mut reader);
+        let _ = webhook::settings::Settings::from(&mut reader);
+        let _ = worker::settings::Settings::from(&mut reader);
+        let _ = sweeper::settings::Settings::from(&mut reader);
+        let _ = credits::settings::Settings::from(&mut reader);
+        let _ = inbox::settings::Settings::from(&mut reader);
         reader.finish()?;
-        // Not on the terminal, which is for people.
-        let metrics = Metrics::memory();
-        let functions = sdk(Wire::new(engines.clone(), parts.intercept));
-        let webhook = Webhook {
-            // Nobody but this machine reaches it.
-            allow_open_bots: true,
-            ..Webhook::new(
-                aws_sdk_dynamodb::Client::new(&functions),
-                aws_sdk_sqs::Client::new(&functions),
-                Arc::clone(&clock),
-                metrics.clone(),
-                for_webhook,
-            )?
+        let instances = Instances {
+            engines: engines.clone(),
+            intercept: parts.intercept,
+            http: parts.http,
+            // Not on the terminal, which is for people.
+            metrics: Metrics::memory(),
+            settings: settings(&engines.sqs, &parts.settings),
         };
-        let worker = Worker::new(
-            aws_sdk_dynamodb::Client::new(&functions),
-            aws_sdk_sqs::Client::new(&functions),
-            Arc::clone(&parts.http),
-            Arc::clone(&clock),
-            metrics.clone(),
-            for_worker,
-        )?;
-        let sweeper = Sweeper::new(
-            aws_sdk_dynamodb::Client::new(&functions),
-            aws_sdk_sqs::Client::new(&functions),
-            Arc::clone(&clock),
-            metrics.clone(),
-            for_sweeper,
-        )?;
-        let credits = Credits::new(
-            aws_sdk_dynamodb::Client::new(&functions),
-            aws_sdk_sns::Client::new(&functions),
-            &parts.http,
-            Arc::clone(&clock),
-            metrics.clone(),
-            for_credits,
-        );
-        let inbox = Inbox {
-            // The owner of the bots is the owner of this machine.
-            allow_private_gateways: true,
-            ..Inbox::new(
-                aws_sdk_dynamodb::Client::new(&functions),
-                aws_sdk_sqs::Client::new(&functions),
-                Arc::clone(&parts.http),
-                Arc::clone(&clock),
-                metrics.clone(),
-                for_inbox,
-            )?
-        };
+        let webhook = instances.webhook(Arc::clone(&clock))?;
         let direct = sdk(Wire::new(
             engines.clone(),
             Arc::new(crate::engines::Through),
         ));
-        let client = aws_sdk_dynamodb::Client::new(&direct);
+        let (client, direct_queue) = clients(&direct);
         schema::create(&client, TABLE).await?;
         let pseudonyms = webhook.pseudonyms.clone();
         let queue_url = engines.sqs.queue_url(QUEUE);
         Ok(Self {
-            queue: Queue::new(
-                aws_sdk_sqs::Client::new(&direct),
-                queue_url,
-                pseudonyms.clone(),
-            ),
+            queue: Queue::new(direct_queue, queue_url, pseudonyms.clone()),
             table: Table::new(client, TABLE.to_owned(), RETENTION_DAYS),
             webhook: Arc::new(webhook),
-            worker: Arc::new(worker),
-            sweeper: Arc::new(sweeper),
-            credits: Arc::new(credits),
-            inbox: Arc::new(inbox),
+            worker: Arc::new(instances.worker(Arc::clone(&clock))?),
+            sweeper: Arc::new(instances.sweeper(Arc::clone(&clock))?),
+            credits: Arc::new(instances.credits(Arc::clone(&clock))?),
+            inbox: Arc::new(instances.inbox(Arc::clone(&clock))?),
+            metrics: instances.metrics.clone(),
+            instances,
             engines,
-            metrics,
             pseudonyms,
             clock,
         })
@@ -386,5 +450,29 @@ pub(crate) fn sdk(wire: Wire) -> SdkConfig {
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .endpoint_url("http://127.0.0.1")
         .http_client(wire)
+        // It watches answers that come in pieces; these come whole.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .build()
 }
+
+/// The clients of one instance. The SDK's allowance of retries is one per process and service; here many instances
+/// share a process, so each brings its own.
+fn clients(sdk: &SdkConfig) -> (aws_sdk_dynamodb::Client, aws_sdk_sqs::Client) {
+    let own = |name| {
+        let allowance = TokenBucket::new(RETRY_ALLOWANCE);
+        RetryPartition::custom(name).token_bucket(allowance).build()
+    };
+    let dynamodb = aws_sdk_dynamodb::config::Builder::from(sdk)
+        .retry_partition(own("dynamodb"))
+        .build();
+    let sqs = aws_sdk_sqs::config::Builder::from(sdk)
+        .retry_partition(own("sqs"))
+        .build();
+    (
+        aws_sdk_dynamodb::Client::from_conf(dynamodb),
+        aws_sdk_sqs::Client::from_conf(sqs),
+    )
+}
+
+/// The SDK's own default.
+const RETRY_ALLOWANCE: usize = 500;

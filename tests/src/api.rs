@@ -1,5 +1,7 @@
 //! The inbox as its callers see it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use clivy::access::{ApiKey, KEY_BYTES, OwnerId, Role, Secret};
 use http::{HeaderMap, Request, StatusCode};
@@ -94,14 +96,18 @@ impl TestWorld {
 
     /// Any request to the inbox.
     pub async fn ask_inbox(&self, request: Request<Full<Bytes>>) -> Reply {
-        let router = inbox::router(std::sync::Arc::clone(&self.world.inbox));
-        let response = router.oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        Reply {
-            status: parts.status,
-            headers: parts.headers,
-            body: body.collect().await.unwrap().to_bytes(),
-        }
+        ask(inbox::router(Arc::clone(&self.world.inbox)), request).await
+    }
+}
+
+/// Any request to an inbox.
+pub async fn ask(inbox: axum::Router, request: Request<Full<Bytes>>) -> Reply {
+    let response = inbox.oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    Reply {
+        status: parts.status,
+        headers: parts.headers,
+        body: body.collect().await.unwrap().to_bytes(),
     }
 }
 

@@ -1,11 +1,12 @@
 //! Faults at the seam: a function dies before or after one of its effects, a call fails, an answer is lost.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use local::engines::{Call, Engines, Intercept, Lost, Reply};
+use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 /// Which function makes a call.
@@ -26,6 +27,8 @@ pub enum Role {
 tokio::task_local! {
     /// The function that the current task runs.
     pub static ROLE: Role;
+    /// Ends the invocation that the current task runs, and no other.
+    static DEATH: Arc<Notify>;
 }
 
 /// When, around an effect.
@@ -46,6 +49,75 @@ pub enum Fault {
     Error(When),
     /// The effect happens this much later.
     Late(Duration),
+    /// The service refuses the call.
+    Refused(Refusal),
+}
+
+/// How a service refuses what it could do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// There are too many calls.
+    Throttled,
+    /// It is out of order: 503.
+    Unavailable,
+    /// A transaction is at work on the same item.
+    Conflict,
+}
+
+impl Refusal {
+    /// The answer to a call.
+    fn reply(self, call: &Call) -> Reply {
+        let is_table = call.target.starts_with("DynamoDB");
+        let (status, body) = match self {
+            Self::Conflict if call.target.ends_with("TransactWriteItems") => {
+                (400, cancelled(&call.body))
+            }
+            Self::Conflict if is_table => (400, error("TransactionConflictException")),
+            Self::Throttled if is_table => (400, error("ProvisionedThroughputExceededException")),
+            Self::Throttled => (400, error("ThrottlingException")),
+            Self::Unavailable | Self::Conflict => (503, error("ServiceUnavailable")),
+        };
+        Reply::json(status, body.to_string())
+    }
+}
+
+fn error(name: &str) -> Value {
+    json!({"__type": format!("com.amazonaws#{name}"), "message": "scripted"})
+}
+
+/// A transaction that met another one at its first item.
+fn cancelled(body: &[u8]) -> Value {
+    let request: Value = serde_json::from_slice(body).unwrap_or_default();
+    let items = request["TransactItems"].as_array().map_or(1, Vec::len);
+    let reasons: Vec<Value> = (0..items)
+        .map(|item| match item {
+            0 => json!({"Code": "TransactionConflict", "Message": "scripted"}),
+            _ => json!({"Code": "None"}),
+        })
+        .collect();
+    json!({"__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+        "message": "Transaction cancelled", "CancellationReasons": reasons})
+}
+
+/// One call of a function to the outside.
+#[derive(Clone, Copy, Debug)]
+pub struct Effect<'a> {
+    /// Whose it is.
+    pub role: Role,
+    /// The operation of an AWS service, or the path of a request.
+    pub name: &'a str,
+    /// What is sent.
+    pub body: &'a [u8],
+    /// Who asks, as a gateway is told.
+    pub token: Option<&'a str>,
+}
+
+/// Sees every effect of the functions, and says what happens at it.
+pub trait Director: Send + Sync {
+    /// An effect begins: the fault that happens at it, if any.
+    fn begins(&self, effect: &Effect<'_>) -> Option<Fault>;
+    /// An effect on an AWS service has ended: with this status, or its answer was lost, or its function died.
+    fn ended(&self, effect: &Effect<'_>, status: Option<u16>);
 }
 
 #[derive(Default)]
@@ -62,6 +134,7 @@ pub struct Faults {
     plan: Mutex<Plan>,
     crashes: AtomicUsize,
     crashed: Notify,
+    director: OnceLock<Arc<dyn Director>>,
 }
 
 impl Faults {
@@ -129,9 +202,54 @@ impl Faults {
         self.crashed.notified().await;
     }
 
-    /// Counts an effect; gives the fault that happens at it.
-    pub fn count(&self, name: &str) -> Option<Fault> {
+    /// From now on `director` sees every effect, and says what happens where nothing is armed.
+    pub fn follow(&self, director: Arc<dyn Director>) {
+        assert!(self.director.set(director).is_ok(), "there is one already");
+    }
+
+    /// Runs a function that may die on the way; none when it did. Its death is its own.
+    pub async fn mortal<F: Future>(&self, role: Role, function: F) -> Option<F::Output> {
+        let death = Arc::new(Notify::new());
+        let lives = ROLE.scope(role, DEATH.scope(Arc::clone(&death), function));
+        tokio::select! {
+            biased;
+            () = death.notified() => None,
+            output = lives => Some(output),
+        }
+    }
+
+    /// Counts an effect of an AWS service; gives the fault that happens at it.
+    pub fn count(&self, name: &str, body: &[u8]) -> Option<Fault> {
+        self.count_from(name, body, None)
+    }
+
+    /// The same for an effect of somebody with a token.
+    pub fn count_from(&self, name: &str, body: &[u8], token: Option<&str>) -> Option<Fault> {
         let role = ROLE.try_with(|role| *role).ok()?;
+        self.scripted(role, name).or_else(|| {
+            let director = self.director.get()?;
+            director.begins(&Effect {
+                role,
+                name,
+                body,
+                token,
+            })
+        })
+    }
+
+    fn ended(&self, call: &Call, status: Option<u16>) {
+        if let (Some(director), Ok(role)) = (self.director.get(), ROLE.try_with(|role| *role)) {
+            let effect = Effect {
+                role,
+                name: &call.target,
+                body: &call.body,
+                token: None,
+            };
+            director.ended(&effect, status);
+        }
+    }
+
+    fn scripted(&self, role: Role, name: &str) -> Option<Fault> {
         let mut plan = self.plan.lock().unwrap();
         let index = plan.log.iter().filter(|(other, _)| *other == role).count();
         plan.log.push((role, name.to_owned()));
@@ -148,7 +266,9 @@ impl Faults {
     /// The function that runs now dies.
     pub async fn die(&self) -> ! {
         self.crashes.fetch_add(1, Ordering::Relaxed);
-        self.crashed.notify_one();
+        if DEATH.try_with(|death| death.notify_one()).is_err() {
+            self.crashed.notify_one();
+        }
         std::future::pending().await
     }
 }
@@ -160,26 +280,28 @@ impl Intercept for Faults {
         engines: &'a Engines,
     ) -> BoxFuture<'a, Result<Reply, Lost>> {
         Box::pin(async move {
-            match self.count(&call.target) {
-                None => Ok(self.ask(&call, engines).await),
+            match self.count(&call.target, &call.body) {
+                None => {}
                 Some(Fault::Crash(When::Before)) => self.die().await,
                 Some(Fault::Crash(When::After)) => {
-                    engines.call(&call).await;
+                    self.ask(&call, engines).await;
+                    self.ended(&call, None);
                     self.die().await
                 }
-                Some(Fault::Late(by)) => {
-                    tokio::time::sleep(by).await;
-                    Ok(self.ask(&call, engines).await)
+                Some(Fault::Late(by)) => tokio::time::sleep(by).await,
+                Some(Fault::Error(When::Before)) => {
+                    return Ok(Reply::json(500, error("InternalServerError").to_string()));
                 }
-                Some(Fault::Error(When::Before)) => Ok(Reply::json(
-                    500,
-                    r#"{"__type":"InternalServerError","message":"scripted"}"#.to_owned(),
-                )),
                 Some(Fault::Error(When::After)) => {
-                    engines.call(&call).await;
-                    Err(Lost)
+                    self.ask(&call, engines).await;
+                    self.ended(&call, None);
+                    return Err(Lost);
                 }
+                Some(Fault::Refused(refusal)) => return Ok(refusal.reply(&call)),
             }
+            let reply = self.ask(&call, engines).await;
+            self.ended(&call, Some(reply.status));
+            Ok(reply)
         })
     }
 }

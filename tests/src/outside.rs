@@ -32,6 +32,8 @@ pub enum Model {
     Http(u16, Value),
     /// The same with headers.
     HttpWith(u16, Vec<(&'static str, String)>, Value),
+    /// Answers with this status and these bytes, which need not be JSON.
+    Raw(u16, Bytes),
     /// Answers after this long.
     Slow(Duration, Box<Model>),
     /// The connection breaks.
@@ -62,6 +64,9 @@ impl Asked {
 
 /// What the model does with a call that no script says anything about; none: it answers.
 type Rule = Box<dyn Fn(&Asked) -> Option<Model> + std::marker::Send + Sync>;
+
+/// What the gateway does with a text that no script says anything about; none: it sends it.
+type GatewayRule = Box<dyn Fn() -> Option<Gateway> + std::marker::Send + Sync>;
 
 /// What the gateway does with one text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,6 +147,7 @@ struct State {
     gateway_script: VecDeque<Gateway>,
     asked: Vec<Asked>,
     rule: Option<Rule>,
+    gateway_rule: Option<GatewayRule>,
     sends: Vec<Send>,
     others: Vec<(String, Value)>,
     best_effort_hangs: bool,
@@ -196,9 +202,19 @@ impl Outside {
         state.rule = None;
     }
 
+    /// From now on the gateway does this with every text that is not scripted.
+    pub fn gateway_follows(
+        &self,
+        rule: impl Fn() -> Option<Gateway> + std::marker::Send + Sync + 'static,
+    ) {
+        self.state().gateway_rule = Some(Box::new(rule));
+    }
+
     /// Whatever was scripted for the gateway: it works from now on.
     pub fn gateway_is_well(&self) {
-        self.state().gateway_script.clear();
+        let mut state = self.state();
+        state.gateway_script.clear();
+        state.gateway_rule = None;
     }
 
     /// "typing…" and read ticks are never answered from now on.
@@ -321,6 +337,7 @@ impl Outside {
                 }
                 Ok(answer)
             }
+            Model::Raw(status, body) => Ok(raw(status, body)),
             Model::Breaks => Err(HttpError::Broken),
             Model::Hangs => std::future::pending().await,
             Model::Slow(..) => unreachable!("unwrapped above"),
@@ -329,7 +346,11 @@ impl Outside {
 
     async fn text(&self, body: &Value) -> Result<Response<Bytes>, HttpError> {
         let field = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
-        let scripted = self.state().gateway_script.pop_front();
+        let scripted = {
+            let mut state = self.state();
+            let scripted = state.gateway_script.pop_front();
+            scripted.or_else(|| state.gateway_rule.as_ref()?())
+        };
         let step = scripted.unwrap_or(Gateway::Sends);
         if step == Gateway::Refuses {
             return Err(HttpError::Connect);
@@ -406,14 +427,18 @@ impl Http for Outside {
                 .iter()
                 .any(|end| path.ends_with(end));
             let fault = if counts {
-                self.faults.count(&path)
+                let token = request.headers().get("token");
+                let token = token.and_then(|token| token.to_str().ok());
+                self.faults.count_from(&path, request.body(), token)
             } else {
                 None
             };
             let call = async {
                 match fault {
                     Some(Fault::Crash(When::Before)) => self.faults.die().await,
-                    Some(Fault::Error(When::Before)) => return Err(HttpError::Connect),
+                    Some(Fault::Error(When::Before) | Fault::Refused(_)) => {
+                        return Err(HttpError::Connect);
+                    }
                     Some(Fault::Late(by)) => tokio::time::sleep(by).await,
                     _ => {}
                 }
@@ -454,7 +479,11 @@ fn completion(body: &Value, text: &str) -> Value {
 }
 
 fn answer(status: u16, body: &Value) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(body.to_string()));
+    raw(status, Bytes::from(body.to_string()))
+}
+
+fn raw(status: u16, body: Bytes) -> Response<Bytes> {
+    let mut response = Response::new(body);
     *response.status_mut() = http::StatusCode::from_u16(status).unwrap();
     response
 }

@@ -16,7 +16,7 @@ use local::world::{DLQ, Parts, QUEUE, World, memory};
 use serde_json::Value;
 
 use crate::bubbles::post;
-use crate::faults::{Faults, ROLE, Role};
+use crate::faults::{Faults, Role};
 use crate::outside::{MODEL_URL, Outside};
 
 /// The moment at which every test's world begins.
@@ -126,12 +126,8 @@ impl TestWorld {
     /// die on the way, which looks like a broken connection.
     pub async fn post_until_accepted(&self, body: &Value) -> bool {
         for _ in 0..5 {
-            let served = ROLE.scope(Role::Webhook, self.post(body));
-            let status = tokio::select! {
-                (status, _) = served => status,
-                () = self.faults.death() => 502,
-            };
-            if status == 200 {
+            let served = self.faults.mortal(Role::Webhook, self.post(body));
+            if served.await.is_some_and(|(status, _)| status == 200) {
                 return true;
             }
             tokio::time::sleep(Duration::from_secs(30)).await;
@@ -141,11 +137,8 @@ impl TestWorld {
 
     /// Invokes the credits function, which may die on the way.
     pub async fn check_credits(&self) -> Option<Result<Checked, CreditsError>> {
-        let check = ROLE.scope(Role::Credits, self.world.credits.check("an event"));
-        tokio::select! {
-            checked = check => Some(checked),
-            () = self.faults.death() => None,
-        }
+        let check = self.world.credits.check("an event");
+        self.faults.mortal(Role::Credits, check).await
     }
 
     /// The subjects of the alerts so far.
@@ -272,11 +265,10 @@ struct Mortal {
 
 impl Invoke for Mortal {
     fn invoke(&self, event: SqsEvent) -> BoxFuture<'_, Result<SqsBatchResponse, InvokeError>> {
-        Box::pin(ROLE.scope(Role::Worker, async move {
-            tokio::select! {
-                answer = self.inner.invoke(event) => answer,
-                () = self.faults.death() => Err(InvokeError::Function("the worker died".into())),
-            }
-        }))
+        Box::pin(async move {
+            let invocation = self.inner.invoke(event);
+            let answer = self.faults.mortal(Role::Worker, invocation).await;
+            answer.unwrap_or_else(|| Err(InvokeError::Function("the worker died".into())))
+        })
     }
 }

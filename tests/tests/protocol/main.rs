@@ -23,7 +23,6 @@ mod limits;
 mod model_fails;
 mod opting;
 mod overtaken;
-mod random;
 mod records;
 mod takeover;
 mod takeover_races;

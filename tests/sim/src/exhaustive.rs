@@ -1,0 +1,250 @@
+//! Every fault at every effect of scripted scenarios, one at a time; and two at a time for the core ones.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tests::faults::{Fault, Role, When};
+use tests::outside::{Gateway, Model};
+
+use crate::dice::Dice;
+use crate::plan::{Action, FALLBACK, IN_TEXT, OUT_TEXT, Plan, Rates, Script, Step, marker};
+use crate::report::Report;
+use crate::schedule::{self, Ran};
+
+/// What may happen at an effect.
+pub const FAULTS: [Fault; 5] = [
+    Fault::Error(When::Before),
+    Fault::Error(When::After),
+    Fault::Crash(When::Before),
+    Fault::Crash(When::After),
+    // Longer than the silence, shorter than the webhook's timeout: a trigger overtakes its message.
+    Fault::Late(Duration::from_secs(5)),
+];
+
+/// A scripted scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scenario {
+    /// Two bubbles, one burst.
+    Burst,
+    /// A bubble while the model thinks: two bursts, the second re-armed by the first one's commit.
+    MoreMeanwhile,
+    /// The first attempt fails and is retried, with what has come in.
+    Retry,
+    /// Every attempt fails: the fallback text, and a dead letter.
+    Fallback,
+    /// The gateway is unreachable for the first send, and loses its answer to the next.
+    SendAgain,
+    /// A person writes on the phone while the model thinks, and the customer afterwards.
+    PersonMeanwhile,
+    /// A person writes in the inbox while the model thinks, and the customer afterwards.
+    SaidMeanwhile,
+    /// A contact opts out, writes, and opts in again.
+    Opting,
+    /// A turn has failed; its dead letter is redriven when all is well again.
+    Redrive,
+}
+
+impl Scenario {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Burst,
+        Self::MoreMeanwhile,
+        Self::Retry,
+        Self::Fallback,
+        Self::SendAgain,
+        Self::PersonMeanwhile,
+        Self::SaidMeanwhile,
+        Self::Opting,
+        Self::Redrive,
+    ];
+    /// Those whose pairs of faults are run too.
+    pub const CORE: [Self; 4] = [
+        Self::Burst,
+        Self::MoreMeanwhile,
+        Self::SendAgain,
+        Self::PersonMeanwhile,
+    ];
+
+    /// Its plan.
+    #[must_use]
+    pub fn plan(self) -> Plan {
+        let bot = clivy::conversation::bot::Bot {
+            fallback_text: FALLBACK.to_owned(),
+            opt_out_text: OUT_TEXT.to_owned(),
+            opt_in_text: IN_TEXT.to_owned(),
+            ..tests::bubbles::bot("toko0")
+        };
+        Plan {
+            bots: vec![bot],
+            contacts: 1,
+            settings: crate::plan::short_settings(),
+            deployment: None,
+            steps: self.steps(),
+            rates: Rates::default(),
+            faults_last: Duration::ZERO,
+            skew_ms: 0,
+            redrives: self == Self::Redrive,
+            sweeps: true,
+            dice: Dice::new(1),
+            // Odd: what is redriven is so when all has come to rest.
+            seed: 1,
+            script: self.script(),
+        }
+    }
+
+    fn steps(self) -> Vec<Step> {
+        let says = |text: &str| Action::Bubble {
+            text: text.to_owned(),
+            twins: 1,
+            again_after: None,
+        };
+        let asks = |n: u32| says(&format!("tanya {n} {}", marker(0)));
+        let steps = match self {
+            Self::Burst | Self::SendAgain | Self::Retry => vec![(0, asks(1)), (1_000, asks(2))],
+            Self::MoreMeanwhile => vec![(0, asks(1)), (5_000, asks(2))],
+            Self::Fallback | Self::Redrive => vec![(0, asks(1))],
+            Self::PersonMeanwhile => {
+                vec![(0, asks(1)), (5_000, Action::OnThePhone), (7_000, asks(2))]
+            }
+            Self::SaidMeanwhile => vec![(0, asks(1)), (5_000, Action::Say), (7_000, asks(2))],
+            Self::Opting => vec![(0, says("stop")), (9_000, asks(1)), (18_000, says("mulai"))],
+        };
+        let at = |(ms, action)| Step {
+            at: Duration::from_millis(ms),
+            conversation: 0,
+            action,
+        };
+        steps.into_iter().map(at).collect()
+    }
+
+    fn script(self) -> Script {
+        let late = || {
+            Model::Slow(
+                Duration::from_secs(8),
+                Box::new(Model::Says("jawab lama <c0>".to_owned())),
+            )
+        };
+        let model = match self {
+            Self::MoreMeanwhile | Self::PersonMeanwhile | Self::SaidMeanwhile => vec![late()],
+            Self::Retry => vec![Model::Breaks],
+            Self::Fallback | Self::Redrive => vec![Model::Breaks; 30],
+            Self::Burst | Self::SendAgain | Self::Opting => Vec::new(),
+        };
+        let gateway = match self {
+            Self::SendAgain => vec![Gateway::Refuses, Gateway::SendsAndBreaks],
+            _ => Vec::new(),
+        };
+        Script {
+            model,
+            gateway,
+            armed: Vec::new(),
+        }
+    }
+
+    /// Runs it with faults.
+    #[must_use]
+    pub fn run(self, armed: &[(Role, usize, Fault)]) -> Ran {
+        let mut plan = self.plan();
+        plan.script.armed = armed.to_vec();
+        schedule::run_plan(&plan)
+    }
+
+    /// Every place for a fault that it has when nothing goes wrong.
+    ///
+    /// # Errors
+    /// It breaks a promise though nothing goes wrong.
+    pub fn points(self) -> Result<Vec<(Role, usize)>, String> {
+        let ran = self.run(&[]);
+        if let Some(failure) = ran.failure {
+            return Err(format!("{self:?} without a fault: {}", failure.what));
+        }
+        let all = ran.effects_of.into_iter();
+        Ok(all
+            .flat_map(|(role, count)| (0..count).map(move |index| (role, index)))
+            .collect())
+    }
+
+    /// Every fault at every place.
+    ///
+    /// # Errors
+    /// As [`Scenario::points`].
+    pub fn singles(self) -> Result<Vec<Case>, String> {
+        let points = self.points()?.into_iter();
+        let armed = points.flat_map(|(role, index)| FAULTS.map(|fault| vec![(role, index, fault)]));
+        Ok(armed
+            .map(|armed| Case {
+                scenario: self,
+                armed,
+            })
+            .collect())
+    }
+
+    /// Every two faults at every two places.
+    ///
+    /// # Errors
+    /// As [`Scenario::points`].
+    pub fn pairs(self) -> Result<Vec<Case>, String> {
+        let points = self.points()?;
+        let mut cases = Vec::new();
+        for (n, first) in points.iter().enumerate() {
+            for second in points.iter().skip(n + 1) {
+                for one in FAULTS {
+                    for other in FAULTS {
+                        cases.push(Case {
+                            scenario: self,
+                            armed: vec![(first.0, first.1, one), (second.0, second.1, other)],
+                        });
+                    }
+                }
+            }
+        }
+        Ok(cases)
+    }
+}
+
+/// A scenario with its faults.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// The scenario.
+    pub scenario: Scenario,
+    /// Its faults.
+    pub armed: Vec<(Role, usize, Fault)>,
+}
+
+/// Runs all cases on so many threads; what went wrong is printed.
+#[must_use]
+pub fn run(cases: &[Case], threads: usize) -> Report {
+    schedule::count_panics();
+    let next = AtomicUsize::new(0);
+    let report = Mutex::new(Report::default());
+    let work = || {
+        while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let ran = case.scenario.run(&case.armed);
+            let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
+            report.add(&ran);
+            let happened = ran.all_armed_happened || case.armed.len() > 1;
+            let what = match &ran.failure {
+                Some(failure) => failure.what.clone(),
+                None if happened => continue,
+                None => {
+                    report.fail(0, "its fault never happened".to_owned());
+                    "its fault never happened".to_owned()
+                }
+            };
+            println!("\n{case:?}: {what}");
+            for line in ran.failure.iter().flat_map(|failure| &failure.last) {
+                println!("  {line}");
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..threads.max(1) {
+            let worker = std::thread::Builder::new().stack_size(16 * 1024 * 1024);
+            assert!(worker.spawn_scoped(scope, work).is_ok(), "no thread");
+        }
+    });
+    let _ = std::panic::take_hook();
+    report.into_inner().unwrap_or_else(PoisonError::into_inner)
+}

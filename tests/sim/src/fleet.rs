@@ -1,0 +1,344 @@
+//! The instances of the functions. As on Lambda, one instance serves one invocation at a time, keeps its caches and its
+//! clock, and is gone when it dies.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use clivy::clock::Clock;
+use clivy::conversation::ids::EpochMs;
+use futures_util::future::BoxFuture;
+use local::mapping::{Invoke, InvokeError};
+use local::world::{Instances, QUEUE};
+use sweeper::Sweeper;
+use tests::faults::Role;
+use tests::world::TestWorld;
+use tokio::time::Instant;
+use webhook::Webhook;
+use worker::Worker;
+
+use crate::director::{Director, INSTANCE};
+use crate::plan::Plan;
+
+/// A clock that is off.
+#[derive(Debug)]
+struct Skewed {
+    inner: Arc<dyn Clock>,
+    by_ms: i64,
+}
+
+impl Clock for Skewed {
+    fn now(&self) -> EpochMs {
+        self.inner.now().plus_ms(self.by_ms)
+    }
+}
+
+/// One instance.
+struct Instance<F> {
+    number: u32,
+    function: F,
+    clock: Arc<dyn Clock>,
+}
+
+/// The instances of one function that wait for work, the one that worked last on top.
+type Idle<F> = Mutex<Vec<Instance<F>>>;
+
+/// All instances.
+pub struct Fleet {
+    /// What they work in.
+    pub world: TestWorld,
+    /// What goes wrong.
+    pub director: Arc<Director>,
+    instances: Instances,
+    deployment: Option<(Instant, Instances)>,
+    skew_ms: i64,
+    sweeps: AtomicBool,
+    next: AtomicU32,
+    invocations: AtomicU64,
+    webhooks: Idle<Arc<Webhook>>,
+    workers: Idle<Arc<Worker>>,
+    sweepers: Idle<Arc<Sweeper>>,
+    inboxes: Idle<axum::Router>,
+}
+
+impl Fleet {
+    /// No instances yet.
+    #[must_use]
+    pub fn new(plan: &Plan, world: TestWorld, director: Arc<Director>) -> Self {
+        let instances = world.world.instances.clone();
+        let deployment = plan.deployment.as_ref().map(|(after, settings)| {
+            let settings = settings
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.clone()));
+            let settings: BTreeMap<String, String> = settings.collect();
+            (Instant::now() + *after, instances.deployed_with(&settings))
+        });
+        Self {
+            world,
+            director,
+            instances,
+            deployment,
+            skew_ms: plan.skew_ms,
+            sweeps: AtomicBool::new(true),
+            next: AtomicU32::new(1),
+            invocations: AtomicU64::new(1),
+            webhooks: Idle::default(),
+            workers: Idle::default(),
+            sweepers: Idle::default(),
+            inboxes: Idle::default(),
+        }
+    }
+
+    /// Invokes the webhook; none when it died.
+    pub async fn webhook(&self, body: &serde_json::Value) -> Option<(u16, serde_json::Value)> {
+        let request = tests::bubbles::post(body);
+        let make = |from: &Instances, clock| Ok(Arc::new(from.webhook(clock)?));
+        self.run(
+            Role::Webhook,
+            &self.webhooks,
+            make,
+            |function, _| async move {
+                let response = function.handle(request).await;
+                let status = response.status().as_u16();
+                let text = match response.into_body() {
+                    lambda_http::Body::Text(text) => text,
+                    _ => String::new(),
+                };
+                (status, serde_json::from_str(&text).unwrap_or_default())
+            },
+        )
+        .await
+    }
+
+    /// Nothing is owed any more: from now on the sweeper would find nothing.
+    pub fn stop_sweeping(&self) {
+        self.sweeps.store(false, Ordering::Relaxed);
+    }
+
+    /// Invokes the sweeper.
+    pub async fn sweep(&self) {
+        if !self.sweeps.load(Ordering::Relaxed) {
+            return;
+        }
+        let make = |from: &Instances, clock| Ok(Arc::new(from.sweeper(clock)?));
+        self.run(
+            Role::Sweeper,
+            &self.sweepers,
+            make,
+            |function, clock| async move {
+                let deadline = clock.now().plus_ms(50_000);
+                let swept = tokio::time::timeout(Duration::from_secs(50), function.sweep(deadline));
+                // The next run is the retry.
+                let _ = swept.await;
+            },
+        )
+        .await;
+    }
+
+    /// Sends a request to the inbox; none when it died.
+    pub async fn ask(
+        &self,
+        request: http::Request<http_body_util::Full<bytes::Bytes>>,
+    ) -> Option<(u16, serde_json::Value)> {
+        let make = |from: &Instances, clock| Ok(inbox::router(Arc::new(from.inbox(clock)?)));
+        self.run(Role::Inbox, &self.inboxes, make, |function, _| async move {
+            let asked = tests::api::ask(function, request);
+            // The API's own limit.
+            match tokio::time::timeout(Duration::from_secs(29), asked).await {
+                Ok(reply) => (reply.status.as_u16(), reply.json()),
+                Err(_) => (504, serde_json::Value::Null),
+            }
+        })
+        .await
+    }
+
+    async fn work(&self, event: SqsEvent) -> Result<SqsBatchResponse, InvokeError> {
+        let make = |from: &Instances, clock| Ok(Arc::new(from.worker(clock)?));
+        let answer = self
+            .run(
+                Role::Worker,
+                &self.workers,
+                make,
+                |function, clock| async move {
+                    let number = self.invocations.fetch_add(1, Ordering::Relaxed);
+                    let timeout_ms = function.rules.worker_timeout_ms;
+                    let deadline = clock.now().plus_ms(timeout_ms);
+                    let limit =
+                        Duration::from_millis(u64::try_from(timeout_ms).unwrap_or_default());
+                    let request_id = format!("request-{number}");
+                    let handled = function.handle(event, &request_id, deadline);
+                    tokio::time::timeout(limit, handled)
+                        .await
+                        .map_err(|_| InvokeError::TimedOut { after: limit })
+                },
+            )
+            .await;
+        answer.unwrap_or_else(|| Err(InvokeError::Function("the worker died".into())))
+    }
+
+    /// One invocation; none when the function died, and its instance with it.
+    async fn run<F, T, Running: Future<Output = T>>(
+        &self,
+        role: Role,
+        idle: &Idle<F>,
+        make: impl FnOnce(&Instances, Arc<dyn Clock>) -> anyhow::Result<F>,
+        function: impl FnOnce(F, Arc<dyn Clock>) -> Running,
+    ) -> Option<T>
+    where
+        F: Clone,
+    {
+        let instance = self.instance(idle, make);
+        let invocation = INSTANCE.scope(
+            instance.number,
+            function(instance.function.clone(), Arc::clone(&instance.clock)),
+        );
+        let output = self.world.faults.mortal(role, Box::pin(invocation)).await;
+        match &output {
+            Some(_) => idle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(instance),
+            None => self
+                .director
+                .say(format_args!("{role:?} {} is dead", instance.number)),
+        }
+        output
+    }
+
+    fn instance<F>(
+        &self,
+        idle: &Idle<F>,
+        make: impl FnOnce(&Instances, Arc<dyn Clock>) -> anyhow::Result<F>,
+    ) -> Instance<F> {
+        let waits = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut state = self.director.state();
+        let rate = state.rates.recycled;
+        if let Some(instance) = waits
+            && !state.happens(rate, "instance recycled")
+        {
+            return instance;
+        }
+        let skew_ms = self.skew_ms;
+        let by_ms = match u64::try_from(2 * skew_ms) {
+            Ok(width) if width > 0 => i64::try_from(state.dice.below(width)).unwrap_or(0) - skew_ms,
+            _ => 0,
+        };
+        let clock: Arc<dyn Clock> = Arc::new(Skewed {
+            inner: Arc::clone(&self.world.world.clock),
+            by_ms,
+        });
+        let from = match &self.deployment {
+            Some((at, deployed)) if Instant::now() >= *at => deployed,
+            _ => &self.instances,
+        };
+        Instance {
+            number: self.next.fetch_add(1, Ordering::Relaxed),
+            function: make(from, Arc::clone(&clock)).unwrap(),
+            clock,
+        }
+    }
+}
+
+/// The worker behind an event source mapping that does what SQS and Lambda may do: it delivers twice, late, in another
+/// order, or not at all, and loses answers.
+pub struct Deliveries(pub Arc<Fleet>);
+
+impl Invoke for Deliveries {
+    fn invoke(&self, event: SqsEvent) -> BoxFuture<'_, Result<SqsBatchResponse, InvokeError>> {
+        Box::pin(self.deliver(event))
+    }
+}
+
+impl Deliveries {
+    async fn deliver(&self, mut event: SqsEvent) -> Result<SqsBatchResponse, InvokeError> {
+        let (twice, late, over_polled, lost, scattered, copies) = {
+            let mut state = self.0.director.state();
+            let rates = state.rates;
+            let records = event.records.len();
+            state
+                .transcript
+                .say(format_args!("SQS: a batch of {records}"));
+            if state.happens(rates.record_twice, "record twice in a batch") {
+                let again = event.records.first().cloned();
+                event.records.extend(again);
+            }
+            let wait = |state: &mut crate::director::State, ms: u64| {
+                Duration::from_millis(state.dice.below(ms))
+            };
+            (
+                state
+                    .happens(rates.batch_twice, "batch delivered twice")
+                    .then(|| wait(&mut state, 20_000)),
+                state
+                    .happens(rates.batch_late, "batch late")
+                    .then(|| wait(&mut state, 30_000)),
+                state.happens(rates.over_polled, "batch received and not invoked"),
+                state.happens(rates.batch_lost, "batch answer lost"),
+                state
+                    .happens(rates.scattered, "batch scattered")
+                    .then(|| state.dice.split()),
+                state
+                    .happens(rates.copied, "record copied")
+                    .then(|| state.dice.below(30)),
+            )
+        };
+        if let Some(seconds) = copies
+            && let Some(body) = event.records.first().and_then(|record| record.body.clone())
+        {
+            let url = self.0.world.world.engines.sqs.queue_url(QUEUE);
+            let copy =
+                serde_json::json!({"QueueUrl": url, "MessageBody": body, "DelaySeconds": seconds});
+            self.0.world.sqs("SendMessage", copy).await;
+        }
+        if let Some(late) = late {
+            tokio::time::sleep(late).await;
+        }
+        if over_polled {
+            return Err(InvokeError::Unreachable("throttled".into()));
+        }
+        if let Some(after) = twice {
+            let (fleet, event) = (Arc::clone(&self.0), event.clone());
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the other delivery runs beside this one"
+            )]
+            tokio::spawn(async move {
+                tokio::time::sleep(after).await;
+                // What becomes of it is not said to the queue, which knows of one receive only.
+                let _ = fleet.work(event).await;
+            });
+        }
+        let answer = match scattered {
+            Some(mut dice) => self.scattered(event, &mut dice).await,
+            None => self.0.work(event).await,
+        };
+        if lost {
+            return Err(InvokeError::Unreachable("no answer".into()));
+        }
+        answer
+    }
+
+    /// Every record alone, in another order, with pauses between them.
+    async fn scattered(
+        &self,
+        event: SqsEvent,
+        dice: &mut crate::dice::Dice,
+    ) -> Result<SqsBatchResponse, InvokeError> {
+        let mut records = event.records;
+        dice.shuffle(&mut records);
+        let mut all = SqsBatchResponse::default();
+        for record in records {
+            let id = record.message_id.clone().unwrap_or_default();
+            let mut alone = SqsEvent::default();
+            alone.records = vec![record];
+            match self.0.work(alone).await {
+                Ok(answer) => all.batch_item_failures.extend(answer.batch_item_failures),
+                Err(_) => all.add_failure(id),
+            }
+            tokio::time::sleep(dice.within(Duration::from_secs(4))).await;
+        }
+        Ok(all)
+    }
+}
