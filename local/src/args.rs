@@ -236,7 +236,7 @@ mod tests {
     fn a_file_that_cannot_be_read_says_where_and_shows_no_secret() {
         assert!(parse_bots(&with("")).is_ok());
         for (text, said) in [
-            (with("").replace("\"s3cret\"", "s3cret"), "line 6, column 9"),
+            (with("").replace("\"s3cret\"", "s3cret"), "line 7, column 9"),
             (
                 with("").replace("token", "tokn"),
                 "an unknown field, expected",
@@ -247,7 +247,7 @@ mod tests {
             ),
             (
                 with("").replace("wuzapi", "s3cret"),
-                "line 5, column 8: expected `wuzapi`",
+                "line 6, column 8: expected `wuzapi`",
             ),
             (
                 with("").replace("owner = \"o\"", ""),

@@ -4,9 +4,9 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use ::tests::faults::{self, Effect, Fault, Refusal, When};
+use ::tests::outside::{Asked, Gateway, Model, last_user};
 use local::engines::Engines;
-use tests::faults::{self, Effect, Fault, Refusal, When};
-use tests::outside::{Asked, Gateway, Model, last_user};
 
 use crate::dice::Dice;
 use crate::outside;

@@ -5,8 +5,8 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tests::faults::{Fault, Role, When};
-use tests::outside::{Gateway, Model};
+use ::tests::faults::{Fault, Role, When};
+use ::tests::outside::{Gateway, Model};
 
 use crate::dice::Dice;
 use crate::plan::{Action, FALLBACK, IN_TEXT, OUT_TEXT, Plan, Rates, Script, Step, marker};

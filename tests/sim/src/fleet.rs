@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use ::tests::faults::Role;
+use ::tests::world::TestWorld;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use clivy::clock::Clock;
 use clivy::conversation::ids::EpochMs;
@@ -13,8 +15,6 @@ use futures_util::future::BoxFuture;
 use local::mapping::{Invoke, InvokeError};
 use local::world::{Instances, QUEUE};
 use sweeper::Sweeper;
-use tests::faults::Role;
-use tests::world::TestWorld;
 use tokio::time::Instant;
 use webhook::Webhook;
 use worker::Worker;

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ::tests::faults::Role;
 use clivy::conversation::outcome::TurnStatus;
 use clivy::table::Turn;
 use clivy::usage::{Day, Times, UsageCounts};
-use tests::faults::Role;
 
 use crate::schedule::Stage;
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use ::tests::outside::{Gateway, Model};
 use bytes::Bytes;
 use serde_json::{Value, json};
-use tests::outside::{Gateway, Model};
 
 use crate::dice::Dice;
 

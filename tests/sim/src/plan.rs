@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
+use ::tests::bubbles::bot;
+use ::tests::faults::{Fault, Role};
+use ::tests::outside::{Gateway, Model};
 use clivy::conversation::bot::{Bot, ModelEntry};
-use tests::bubbles::bot;
-use tests::faults::{Fault, Role};
-use tests::outside::{Gateway, Model};
 
 use crate::dice::Dice;
 

@@ -6,12 +6,12 @@ use std::panic::AssertUnwindSafe;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use ::tests::world::TestWorld;
 use clivy::conversation::ids::ConversationId;
 use clivy::conversation::outcome::TurnStatus;
 use clivy::table::Turn;
 use futures_util::FutureExt;
 use local::world::QUEUE;
-use tests::world::TestWorld;
 use tokio::time::Instant;
 
 use crate::ledger;

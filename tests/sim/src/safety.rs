@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ::tests::faults::Effect;
+use ::tests::world::START;
 use clivy::conversation::ids::{BotId, Contact, ConversationId, EpochMs};
 use local::engines::Engines;
 use local::world::{DLQ, QUEUE};
 use serde_json::{Value, json};
-use tests::faults::Effect;
-use tests::world::START;
 
 use crate::plan::{FALLBACK, IN_TEXT, OUT_TEXT, Plan, marker};
 

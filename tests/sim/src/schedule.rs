@@ -6,15 +6,15 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use ::tests::api::OWNER;
+use ::tests::bubbles::{bubble, from_the_phone, written_at};
+use ::tests::faults::Role;
+use ::tests::world::TestWorld;
 use clivy::access::Role as Key;
 use clivy::conversation::bot::Bot;
 use futures_util::FutureExt;
 use http_body_util::Full;
 use serde_json::{Value, json};
-use tests::api::OWNER;
-use tests::bubbles::{bubble, from_the_phone, written_at};
-use tests::faults::Role;
-use tests::world::TestWorld;
 
 use crate::arms;
 use crate::director::Director;
