@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crate::conversation::decide::Debounce;
 use crate::llm::{Dialect, LlmSettings};
+use crate::metrics::NAMESPACE;
 
 pub use models::{SecondProvider, default_model, second_provider};
 
@@ -327,6 +328,21 @@ pub fn bot_cache(reader: &mut Reader) -> Duration {
 /// `MESSAGE_RETENTION_DAYS` (90): how long messages and turns are kept.
 pub fn retention_days(reader: &mut Reader) -> u32 {
     reader.number("MESSAGE_RETENTION_DAYS", 90, 15..=3650)
+}
+
+/// `METRICS_NAMESPACE` (Clivy): what CloudWatch files the metrics under.
+pub fn metrics_namespace(reader: &mut Reader) -> String {
+    let namespace = reader.text("METRICS_NAMESPACE", NAMESPACE);
+    // CloudWatch throws records of any other name away, without a word; the names of `AWS/` are its own.
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || ".-_/#: ".contains(c);
+    if namespace.len() > 255 || !namespace.chars().all(is_allowed) || namespace.starts_with("AWS/")
+    {
+        reader.fault(
+            "METRICS_NAMESPACE",
+            "is no name that CloudWatch takes for a namespace",
+        );
+    }
+    namespace
 }
 
 /// `LOG_LEVEL` (info): `error`, `warn`, `info`, `debug` or `trace`.

@@ -54,7 +54,7 @@ pub fn checked(line: &str) -> Value {
     let directives = aws["CloudWatchMetrics"].as_array().unwrap();
     assert!(!directives.is_empty(), "{line}");
     for directive in directives {
-        assert_eq!(directive["Namespace"], "Clivy");
+        assert_eq!(directive["Namespace"], clivy::metrics::NAMESPACE);
         check_dimensions(&json, directive);
         check_metrics(&json, directive);
     }

@@ -20,7 +20,7 @@ async fn main() -> anyhow::Result<()> {
         aws_sdk_sns::Client::new(&sdk),
         &http,
         Arc::new(SystemClock),
-        Metrics::stdout(),
+        Metrics::stdout(&settings.metrics_namespace),
         settings,
     ));
     let handler = lambda_runtime::service_fn(move |event: LambdaEvent<serde_json::Value>| {

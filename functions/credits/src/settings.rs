@@ -21,6 +21,8 @@ pub struct Settings {
     pub cooldown_ms: i64,
     /// `LOG_LEVEL`.
     pub log_level: String,
+    /// `METRICS_NAMESPACE` (Clivy).
+    pub metrics_namespace: String,
 }
 
 impl Settings {
@@ -39,6 +41,7 @@ impl Settings {
             thresholds: config::credits(reader),
             cooldown_ms: i64::from(config::breaker_cooldown_seconds(reader)) * 1000,
             log_level: config::log_level(reader),
+            metrics_namespace: config::metrics_namespace(reader),
         }
     }
 }

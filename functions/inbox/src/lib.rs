@@ -68,7 +68,7 @@ impl Inbox {
             aws_sdk_sqs::Client::new(sdk),
             Arc::new(Network::new()?),
             Arc::new(SystemClock),
-            Metrics::stdout(),
+            Metrics::stdout(&settings.metrics_namespace),
             settings,
         )
     }

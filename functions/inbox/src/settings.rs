@@ -19,6 +19,8 @@ pub struct Settings {
     pub retention_days: u32,
     /// `LOG_LEVEL`.
     pub log_level: String,
+    /// `METRICS_NAMESPACE` (Clivy).
+    pub metrics_namespace: String,
     /// `TAKEOVER_PAUSE_MINUTES` (30), in milliseconds: how long the bot is quiet after a person has written.
     pub takeover_pause_ms: i64,
     /// `WEBHOOK_TIMEOUT_MS` (8000): how long a message may take from its trigger to the table. The worker waits that long
@@ -49,6 +51,7 @@ impl Settings {
             pseudonym_key: config::pseudonym_key(reader),
             retention_days: config::retention_days(reader),
             log_level: config::log_level(reader),
+            metrics_namespace: config::metrics_namespace(reader),
             takeover_pause_ms: config::takeover_pause_ms(reader),
             store_timeout: Duration::from_millis(u64::from(config::webhook_timeout_ms(reader))),
             debounce_seconds: config::debounce_seconds(reader),

@@ -11,6 +11,8 @@ pub struct Settings {
     pub pseudonym_key: String,
     /// `LOG_LEVEL`.
     pub log_level: String,
+    /// `METRICS_NAMESPACE` (Clivy).
+    pub metrics_namespace: String,
     /// The longer one of `DEBOUNCE_MAX_WAIT_SECONDS` (15) and the worker's lease
     /// (`WORKER_TIMEOUT_SECONDS`, 180), plus `SWEEPER_GRACE_SECONDS` (30), in milliseconds.
     pub patience_ms: i64,
@@ -28,6 +30,7 @@ impl Settings {
             stores: Stores::read(reader),
             pseudonym_key: config::pseudonym_key(reader),
             log_level: config::log_level(reader),
+            metrics_namespace: config::metrics_namespace(reader),
             patience_ms: i64::from(longest_wait + grace) * 1000,
             outcome_patience_ms: config::outcome_deadline_ms(reader)
                 .saturating_add(i64::from(grace) * 1000),

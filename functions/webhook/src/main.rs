@@ -21,7 +21,7 @@ async fn main() -> anyhow::Result<()> {
         aws_sdk_dynamodb::Client::new(&sdk),
         aws_sdk_sqs::Client::new(&sdk),
         Arc::new(SystemClock),
-        Metrics::stdout(),
+        Metrics::stdout(&settings.metrics_namespace),
         settings,
     )?);
     webhook.warm_up().await;

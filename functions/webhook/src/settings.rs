@@ -23,6 +23,8 @@ pub struct Settings {
     pub retention_days: u32,
     /// `LOG_LEVEL`.
     pub log_level: String,
+    /// `METRICS_NAMESPACE` (Clivy).
+    pub metrics_namespace: String,
 }
 
 impl Settings {
@@ -37,6 +39,7 @@ impl Settings {
             takeover_pause_ms: config::takeover_pause_ms(reader),
             retention_days: config::retention_days(reader),
             log_level: config::log_level(reader),
+            metrics_namespace: config::metrics_namespace(reader),
         }
     }
 }

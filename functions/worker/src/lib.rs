@@ -90,7 +90,7 @@ impl Worker {
             aws_sdk_sqs::Client::new(sdk),
             http,
             Arc::new(SystemClock),
-            Metrics::stdout(),
+            Metrics::stdout(&settings.metrics_namespace),
             settings,
         )
     }

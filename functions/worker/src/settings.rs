@@ -67,6 +67,8 @@ pub struct Settings {
     pub retention_days: u32,
     /// `LOG_LEVEL`.
     pub log_level: String,
+    /// `METRICS_NAMESPACE` (Clivy).
+    pub metrics_namespace: String,
     /// `GATEWAY_TIMEOUT_MS` (30000): after it, a send's outcome is unknown.
     pub gateway_timeout: Duration,
     /// How to reach OpenRouter.
@@ -87,6 +89,7 @@ impl Settings {
             bot_cache: config::bot_cache(reader),
             retention_days: config::retention_days(reader),
             log_level: config::log_level(reader),
+            metrics_namespace: config::metrics_namespace(reader),
             gateway_timeout: milliseconds(reader.number(
                 "GATEWAY_TIMEOUT_MS",
                 30_000,

@@ -1,9 +1,6 @@
 //! Every metric: its name, unit and dimensions. The type holds the number of dimensions, so that a value is never emitted
 //! with one missing. A test compares `docs/METRICS.md` with this.
 
-/// What EMF records are filed under.
-pub const NAMESPACE: &str = "Clivy";
-
 /// CloudWatch's units, those that we use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {

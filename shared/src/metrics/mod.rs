@@ -23,6 +23,9 @@ pub use events::{
 };
 pub use record::Record;
 
+/// What metrics are filed under where nothing else is wished. Several installations in one account must not share it.
+pub const NAMESPACE: &str = "Clivy";
+
 /// Lines that the memory keeps; older ones are forgotten.
 pub const KEPT_LINES: usize = 1_000;
 
@@ -34,7 +37,10 @@ pub trait Event {
 
 /// Where metrics go. Clones share it.
 #[derive(Clone)]
-pub struct Metrics(Sink);
+pub struct Metrics {
+    sink: Sink,
+    namespace: Arc<str>,
+}
 
 #[derive(Clone)]
 enum Sink {
@@ -45,7 +51,7 @@ enum Sink {
 /// Without the lines, which are many.
 impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
+        f.write_str(match self.sink {
             Sink::Stdout => "Metrics(stdout)",
             Sink::Memory(_) => "Metrics(memory)",
         })
@@ -53,22 +59,32 @@ impl fmt::Debug for Metrics {
 }
 
 impl Metrics {
-    /// Standard output, which Lambda hands to CloudWatch.
+    /// Standard output, which Lambda hands to CloudWatch. `namespace` is what CloudWatch files them under.
     #[must_use]
-    pub fn stdout() -> Self {
-        Self(Sink::Stdout)
+    pub fn stdout(namespace: &str) -> Self {
+        Self {
+            sink: Sink::Stdout,
+            namespace: namespace.into(),
+        }
     }
 
     /// The last [`KEPT_LINES`] lines, in memory: for one machine, whose terminal is for people, and for tests.
     #[must_use]
     pub fn memory() -> Self {
-        Self(Sink::Memory(Arc::default()))
+        Self {
+            sink: Sink::Memory(Arc::default()),
+            namespace: NAMESPACE.into(),
+        }
     }
 
     /// Writes down what happened at `at`. Never fails and waits for nobody: metrics are worth no request.
     pub fn emit(&self, at: EpochMs, event: &impl Event) {
-        for line in event.records().iter().filter_map(|record| record.line(at)) {
-            match &self.0 {
+        let records = event.records();
+        for line in records
+            .iter()
+            .filter_map(|record| record.line(&self.namespace, at))
+        {
+            match &self.sink {
                 Sink::Stdout => print(&mut std::io::stdout().lock(), line),
                 Sink::Memory(kept) => keep(kept, line),
             }
@@ -78,7 +94,7 @@ impl Metrics {
     /// The lines that are kept, oldest first; none where they went to standard output.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
-        match &self.0 {
+        match &self.sink {
             Sink::Stdout => Vec::new(),
             Sink::Memory(kept) => {
                 let kept = kept.lock().unwrap_or_else(PoisonError::into_inner);

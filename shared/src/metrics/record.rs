@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::catalog::{Metric, NAMESPACE, Unit};
+use super::catalog::{Metric, Unit};
 use crate::conversation::ids::EpochMs;
 
 /// CloudWatch takes no longer value of a dimension, and nobody reads a longer property.
@@ -62,13 +62,18 @@ impl Record {
         self
     }
 
-    /// The line, without its end; none when nothing was measured. `at` is when: CloudWatch files the values under it.
+    /// The line, without its end; none when nothing was measured. `at` is when: CloudWatch files the values under it,
+    /// in `namespace`.
     #[must_use]
-    pub fn line(&self, at: EpochMs) -> Option<String> {
+    pub fn line(&self, namespace: &str, at: EpochMs) -> Option<String> {
         if self.directives.is_empty() {
             return None;
         }
-        let directives: Vec<Value> = self.directives.iter().map(Directive::json).collect();
+        let directives: Vec<Value> = self
+            .directives
+            .iter()
+            .map(|directive| directive.json(namespace))
+            .collect();
         let mut line = self.members.clone();
         line.insert(
             "_aws".to_owned(),
@@ -79,13 +84,13 @@ impl Record {
 }
 
 impl Directive {
-    fn json(&self) -> Value {
+    fn json(&self, namespace: &str) -> Value {
         let metrics: Vec<Value> = self
             .metrics
             .iter()
             .map(|(name, unit)| json!({"Name": name, "Unit": unit.as_str()}))
             .collect();
-        json!({"Namespace": NAMESPACE, "Dimensions": [self.dimensions], "Metrics": metrics})
+        json!({"Namespace": namespace, "Dimensions": [self.dimensions], "Metrics": metrics})
     }
 }
 
@@ -120,7 +125,7 @@ mod tests {
     use super::*;
 
     fn parsed(record: &Record) -> Value {
-        serde_json::from_str(&record.line(EpochMs(1_763_604_905_000)).unwrap()).unwrap()
+        serde_json::from_str(&record.line("Clivy", EpochMs(1_763_604_905_000)).unwrap()).unwrap()
     }
 
     #[test]
@@ -154,10 +159,10 @@ mod tests {
     #[test]
     fn what_cloudwatch_would_refuse_is_not_said() {
         let nothing = Record::default().about("bot", "demo");
-        assert_eq!(nothing.line(EpochMs(0)), None);
+        assert_eq!(nothing.line("Clivy", EpochMs(0)), None);
         for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
             let record = Record::default().measured(&CREDITS_REMAINING, value, []);
-            assert_eq!(record.line(EpochMs(0)), None);
+            assert_eq!(record.line("Clivy", EpochMs(0)), None);
         }
         let record = Record::default()
             .measured(&BREAKER_STATE, 0.0, [" "])
@@ -174,7 +179,7 @@ mod tests {
         let record = Record::default()
             .measured(&BREAKER_STATE, 0.0, ["a\nb"])
             .about("model", "\u{2028}\0\r\n\"}{");
-        let line = record.line(EpochMs(0)).unwrap();
+        let line = record.line("Clivy", EpochMs(0)).unwrap();
         assert!(!line.contains(['\n', '\r', '\0']), "{line}");
         serde_json::from_str::<Value>(&line).unwrap();
     }
@@ -184,14 +189,14 @@ mod tests {
         let record = Record::default().measured(&CREDITS_REMAINING, -0.25, []);
         assert!(
             record
-                .line(EpochMs(0))
+                .line("Clivy", EpochMs(0))
                 .unwrap()
                 .contains("\"credits_remaining_usd\":-0.25")
         );
         let record = Record::default().measured(&TURNS_WITHOUT_OUTCOME, 3.0, []);
         assert!(
             record
-                .line(EpochMs(0))
+                .line("Clivy", EpochMs(0))
                 .unwrap()
                 .contains("\"turns_without_outcome\":3")
         );
