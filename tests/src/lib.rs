@@ -15,6 +15,7 @@ pub mod emf;
 pub mod exposition;
 pub mod faults;
 pub mod look;
+pub mod meter;
 pub mod outside;
 pub mod process;
 pub mod template;
