@@ -168,6 +168,15 @@ impl Write {
     }
 }
 
+/// What an item takes up in the table and the indexes it is in: AWS bills 100 bytes more for each of them.
+pub fn stored_bytes(item: &Value, indexes: &[Index]) -> usize {
+    const OVERHEAD: usize = 100;
+    let item: Item = serde_json::from_value(item.clone()).unwrap();
+    let entries = indexes.iter().filter_map(|index| index.entry(&item));
+    let in_indexes = entries.map(|entry| item_size(&entry) + OVERHEAD);
+    item_size(&item) + OVERHEAD + in_indexes.sum::<usize>()
+}
+
 /// All units that the engine reports.
 pub fn reported(answer: &Value) -> f64 {
     let one = |capacity: &Value| capacity["CapacityUnits"].as_f64().unwrap_or_default();
@@ -180,8 +189,10 @@ pub fn reported(answer: &Value) -> f64 {
 /// What a read costs: the units that the engine reports, at the partition that is read.
 pub fn reads(request: &Value, units: f64) -> Vec<Charge> {
     let of_key = request["Key"]["pk"]["S"].as_str();
-    let values = &request["ExpressionAttributeValues"];
-    let of_query = values[":pk"]["S"].as_str();
+    // `pk = :name AND …`: the partition is always named first.
+    let condition = request["KeyConditionExpression"].as_str().unwrap_or_default();
+    let name = condition.split_whitespace().nth(2).unwrap_or_default();
+    let of_query = request["ExpressionAttributeValues"][name]["S"].as_str();
     let partition = of_key.or(of_query).unwrap_or("*").to_owned();
     vec![Charge {
         place: Place {

@@ -68,6 +68,12 @@ impl Meter {
         self.disagreements.lock().unwrap().clone()
     }
 
+    /// What these items take up in the table and its indexes, in bytes as AWS bills them.
+    pub fn stored_bytes(&self, items: &[Value]) -> i64 {
+        let bytes = items.iter().map(|item| capacity::stored_bytes(item, &self.indexes));
+        i64::try_from(bytes.sum::<usize>()).unwrap()
+    }
+
     /// A request to the table. The engine answers at once and one at a time, so nobody writes between the two looks at
     /// the items (faults that come late would break that: a metered world arms none).
     async fn table(
