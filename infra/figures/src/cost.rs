@@ -1,9 +1,11 @@
 //! What a month costs: measured counts and sizes, times assumed waits, times list prices.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 
 use crate::budget::Scene;
-use crate::inputs::{Inputs, Month, Numbers, number};
+use crate::inputs::{Inputs, Month, Numbers, Region, number};
 
 /// Bytes of a GB, as AWS bills them.
 const GB: f64 = 1_000_000_000.0;
@@ -25,6 +27,8 @@ pub struct Line {
 pub struct Bill {
     /// Its lines, in the same order in every bill.
     pub lines: Vec<Line>,
+    /// Units by the name of their price: several lines may have one.
+    units: BTreeMap<String, f64>,
 }
 
 impl Bill {
@@ -32,6 +36,19 @@ impl Bill {
     #[must_use]
     pub fn total(&self) -> f64 {
         self.lines.iter().map(|line| line.usd).sum()
+    }
+
+    /// All of it, when nothing else in the account uses up what is free, in USD.
+    ///
+    /// # Errors
+    /// A price is missing.
+    pub fn total_beyond_free(&self, region: &Region) -> Result<f64> {
+        let mut total = 0.0;
+        for (name, units) in &self.units {
+            let free = region.prices.get(name).map_or(0.0, |price| price.free);
+            total += region.cost(name, (units - free).max(0.0))?;
+        }
+        Ok(total)
     }
 }
 
@@ -88,7 +105,9 @@ pub fn worker_ms(inputs: &Inputs, scene: &Scene, turns: f64) -> Result<f64> {
     let function = Function::of(inputs, "worker_memory_mb", 0.0)?;
     let record = wait("dynamodb_write")? + function.processor_ms(inputs, core_ms(inputs)?.1)?;
     let sending = wait("dynamodb_write")? + wait("gateway")? + wait("dynamodb_transaction")?;
-    Ok(scene.records * record + scene.model_calls * wait("model")? + turns * sending)
+    // The mean of a lognormal time is above its median.
+    let model = wait("model")? * (wait("model_sigma")?.powi(2) / 2.0).exp();
+    Ok(scene.records * record + scene.model_calls * model + turns * sending)
 }
 
 /// How long a webhook takes, in milliseconds.
@@ -168,10 +187,12 @@ pub fn bill(inputs: &Inputs, month: &Month) -> Result<Bill> {
     let scene = &counts.scene;
     let region = &inputs.prices.region;
     let mut lines = Vec::new();
+    let mut units: BTreeMap<String, f64> = BTreeMap::new();
     let mut line = |name, quantity: f64, prices: &[&str]| -> Result<()> {
         let mut usd = 0.0;
         for price in prices {
             usd += region.cost(price, quantity)?;
+            *units.entry((*price).to_owned()).or_default() += quantity;
         }
         lines.push(Line {
             name,
@@ -213,7 +234,7 @@ pub fn bill(inputs: &Inputs, month: &Month) -> Result<Bill> {
     line("KMS, requests", idle("kms_requests")?, &["kms_requests"])?;
     let out = (scene.model_bytes + scene.gateway_calls * 1_000.0 + counts.api_requests * 500.0) / GB;
     line("Data to the internet, GB", out, &["transfer_out"])?;
-    Ok(Bill { lines })
+    Ok(Bill { lines, units })
 }
 
 /// Our lines, Lambda's about each invocation, the API's about each request; and what CloudWatch adds to a line.
@@ -292,5 +313,8 @@ pub fn peer(inputs: &Inputs, month: &Month, peer: Peer) -> Result<Bill> {
         line("alarms", of("alarms")?, "alarm")?,
         line("logs, GB", log_gb, "logs_ingested")?,
     ];
-    Ok(Bill { lines })
+    Ok(Bill {
+        lines,
+        units: BTreeMap::new(),
+    })
 }

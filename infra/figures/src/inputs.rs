@@ -22,6 +22,9 @@ pub struct Price {
     pub usd: f64,
     /// How many units that buys.
     pub per: f64,
+    /// What an account has free of charge every month, for ever.
+    #[serde(default)]
+    pub free: f64,
     /// Of what.
     pub unit: String,
     /// When the page was written that it was read on.
@@ -73,6 +76,9 @@ pub struct Prices {
     /// The region that is computed.
     #[serde(rename = "us-east-1")]
     pub region: Region,
+    /// What is known of the region nearest to most customers.
+    #[serde(rename = "ap-southeast-1")]
+    pub singapore: Region,
     /// Prices of models.
     pub models: BTreeMap<String, ModelPrice>,
 }
