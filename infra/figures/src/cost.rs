@@ -156,7 +156,12 @@ fn counts(inputs: &Inputs, month: &Month) -> Result<Counts> {
     ];
     let always: f64 = quiet.iter().map(|scene| scene.metric_series).sum();
     let traffics = [&answered, &busy[2]].map(|scene| scene.metric_series);
-    let series = always + if bursts > 0.0 { traffics.iter().sum() } else { 0.0 };
+    let series = always
+        + if bursts > 0.0 {
+            traffics.iter().sum()
+        } else {
+            0.0
+        };
     let function = |memory: &str| Function::of(inputs, memory, month.cold);
     let wait = |name: &str| number(&inputs.assumed.waits, name);
     let compute = vec![
@@ -213,11 +218,27 @@ pub fn bill(inputs: &Inputs, month: &Month) -> Result<Bill> {
     }
     let invocations: f64 = counts.compute.iter().map(|one| one.invocations).sum();
     line("Lambda, requests", invocations, &["lambda_requests"])?;
-    line("HTTP API, requests", counts.api_requests, &["http_api_requests"])?;
-    line("DynamoDB, write units", scene.writes(), &["dynamodb_write_units"])?;
-    line("DynamoDB, read units", scene.reads(), &["dynamodb_read_units"])?;
+    line(
+        "HTTP API, requests",
+        counts.api_requests,
+        &["http_api_requests"],
+    )?;
+    line(
+        "DynamoDB, write units",
+        scene.writes(),
+        &["dynamodb_write_units"],
+    )?;
+    line(
+        "DynamoDB, read units",
+        scene.reads(),
+        &["dynamodb_read_units"],
+    )?;
     let storage = ["dynamodb_storage", "dynamodb_pitr"];
-    line("DynamoDB, GB stored and backed up", counts.stored_gb, &storage)?;
+    line(
+        "DynamoDB, GB stored and backed up",
+        counts.stored_gb,
+        &storage,
+    )?;
     // Lambda receives once and deletes once an invocation.
     let queue = scene.requests_to("sqs") + 2.0 * scene.invocations + counts.polls;
     line("SQS, requests", queue, &["sqs_requests", "sqs_fair_queue"])?;
@@ -225,14 +246,19 @@ pub fn bill(inputs: &Inputs, month: &Month) -> Result<Bill> {
     line("Logs, GB written", log_gb, &["logs_ingested"])?;
     let kept = number(&inputs.assumed.template, "log_retention_days")? / 30.0;
     let compressed = number(&inputs.assumed.logs, "compressed")?;
-    line("Logs, GB kept", log_gb * kept * compressed, &["logs_stored"])?;
+    line(
+        "Logs, GB kept",
+        log_gb * kept * compressed,
+        &["logs_stored"],
+    )?;
     line("Metrics of our own", counts.series, &["custom_metric"])?;
     let idle = |name: &str| number(&inputs.assumed.idle, name);
     line("Alarms", idle("alarms")?, &["alarm"])?;
     line("Dashboard", idle("dashboards")?, &["dashboard"])?;
     line("KMS key", idle("kms_keys")?, &["kms_key"])?;
     line("KMS, requests", idle("kms_requests")?, &["kms_requests"])?;
-    let out = (scene.model_bytes + scene.gateway_calls * 1_000.0 + counts.api_requests * 500.0) / GB;
+    let out =
+        (scene.model_bytes + scene.gateway_calls * 1_000.0 + counts.api_requests * 500.0) / GB;
     line("Data to the internet, GB", out, &["transfer_out"])?;
     Ok(Bill { lines, units })
 }
@@ -286,11 +312,23 @@ pub fn peer(inputs: &Inputs, month: &Month, peer: Peer) -> Result<Bill> {
     let of = |name: &str| number(&inputs.assumed.peer, name);
     let hours = of("hours")?;
     let copies = if peer == Peer::Single { 1.0 } else { 2.0 };
-    let tasks = if peer == Peer::Single { 1.0 } else { of("tasks")? };
+    let tasks = if peer == Peer::Single {
+        1.0
+    } else {
+        of("tasks")?
+    };
     let large = month.messages >= of("large_from_messages")?;
     let scale = if large { of("large_task_factor")? } else { 1.0 };
-    let disk = if large { of("large_disk_gb")? } else { of("disk_gb")? };
-    let database = if large { "postgres_medium" } else { "postgres_micro" };
+    let disk = if large {
+        of("large_disk_gb")?
+    } else {
+        of("disk_gb")?
+    };
+    let database = if large {
+        "postgres_medium"
+    } else {
+        "postgres_micro"
+    };
     let log_gb = month.messages * of("log_bytes_a_message")? / GB;
     let region = &inputs.prices.region;
     let line = |name, quantity, price: &str| -> Result<Line> {
@@ -302,8 +340,16 @@ pub fn peer(inputs: &Inputs, month: &Month, peer: Peer) -> Result<Bill> {
         })
     };
     let lines = vec![
-        line("tasks, vCPU-hours", tasks * scale * of("vcpu")? * hours, "fargate_vcpu")?,
-        line("tasks, GB-hours", tasks * scale * of("gb")? * hours, "fargate_gb")?,
+        line(
+            "tasks, vCPU-hours",
+            tasks * scale * of("vcpu")? * hours,
+            "fargate_vcpu",
+        )?,
+        line(
+            "tasks, GB-hours",
+            tasks * scale * of("gb")? * hours,
+            "fargate_gb",
+        )?,
         line("load balancer, hours", hours, "load_balancer")?,
         line("load balancer, unit-hours", hours, "load_balancer_unit")?,
         line("addresses, hours", (tasks + 2.0) * hours, "public_address")?,

@@ -62,14 +62,16 @@ impl Index {
             return None;
         }
         let keys = ["pk", "sk", &self.partition, &self.sort];
-        let holds =
-            |name: &String| keys.contains(&name.as_str()) || self.attributes.contains(name);
+        let holds = |name: &String| keys.contains(&name.as_str()) || self.attributes.contains(name);
         let held = item.iter().filter(|(name, _)| holds(name));
         Some(held.map(|(k, v)| (k.clone(), v.clone())).collect())
     }
 
     fn charge(&self, entry: &Item, units: f64) -> Charge {
-        let partition = json!(entry[&self.partition])["S"].as_str().unwrap().to_owned();
+        let partition = json!(entry[&self.partition])["S"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         Charge {
             place: Place {
                 index: Some(self.name.clone()),
@@ -92,7 +94,9 @@ impl Index {
                 let is_moved = old[&self.partition] != new[&self.partition]
                     || old[&self.sort] != new[&self.sort];
                 if is_moved {
-                    [old, new].map(|entry| self.charge(&entry, units(&entry))).into()
+                    [old, new]
+                        .map(|entry| self.charge(&entry, units(&entry)))
+                        .into()
                 } else {
                     vec![self.charge(&new, units(&old).max(units(&new)))]
                 }
@@ -190,7 +194,9 @@ pub fn reported(answer: &Value) -> f64 {
 pub fn reads(request: &Value, units: f64) -> Vec<Charge> {
     let of_key = request["Key"]["pk"]["S"].as_str();
     // `pk = :name AND …`: the partition is always named first.
-    let condition = request["KeyConditionExpression"].as_str().unwrap_or_default();
+    let condition = request["KeyConditionExpression"]
+        .as_str()
+        .unwrap_or_default();
     let name = condition.split_whitespace().nth(2).unwrap_or_default();
     let of_query = request["ExpressionAttributeValues"][name]["S"].as_str();
     let partition = of_key.or(of_query).unwrap_or("*").to_owned();

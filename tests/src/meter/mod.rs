@@ -70,7 +70,9 @@ impl Meter {
 
     /// What these items take up in the table and its indexes, in bytes as AWS bills them.
     pub fn stored_bytes(&self, items: &[Value]) -> i64 {
-        let bytes = items.iter().map(|item| capacity::stored_bytes(item, &self.indexes));
+        let bytes = items
+            .iter()
+            .map(|item| capacity::stored_bytes(item, &self.indexes));
         i64::try_from(bytes.sum::<usize>()).unwrap()
     }
 
@@ -137,7 +139,11 @@ impl Intercept for Meter {
             if service.starts_with("DynamoDB") {
                 return self.table(&operation, call, engines).await;
             }
-            let service = if service.contains("SQS") { "sqs" } else { "sns" };
+            let service = if service.contains("SQS") {
+                "sqs"
+            } else {
+                "sns"
+            };
             let reply = self.inner.intercept(call, engines).await?;
             self.note(format!("{service}:{operation}"), Vec::new());
             Ok(reply)

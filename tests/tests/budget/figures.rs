@@ -43,7 +43,10 @@ impl Figures {
     pub fn of(asked: &[Asked]) -> Self {
         let mut figures = Self::default();
         for request in asked {
-            *figures.requests.entry(request.operation.clone()).or_default() += 1;
+            *figures
+                .requests
+                .entry(request.operation.clone())
+                .or_default() += 1;
             for charge in &request.charges {
                 let units = match charge.is_write {
                     true => &mut figures.write_units,
@@ -98,7 +101,10 @@ pub fn written(all: &[(&str, Figures)]) -> String {
             writeln!(text, "{name} = {count}").unwrap();
         }
         writeln!(text, "stored_bytes = {}", figures.stored_bytes).unwrap();
-        let requests = figures.requests.iter().map(|(name, n)| (name, n.to_string()));
+        let requests = figures
+            .requests
+            .iter()
+            .map(|(name, n)| (name, n.to_string()));
         table(&mut text, "requests", requests);
         let units = |units: &BTreeMap<String, f64>| -> Vec<_> {
             let units = units.iter().map(|(k, n)| (k.clone(), format!("{n:.1}")));
@@ -115,7 +121,9 @@ pub fn written(all: &[(&str, Figures)]) -> String {
 }
 
 fn table<'a>(text: &mut String, name: &str, rows: impl Iterator<Item = (&'a String, String)>) {
-    let rows: Vec<String> = rows.map(|(key, value)| format!("{key:?} = {value}")).collect();
+    let rows: Vec<String> = rows
+        .map(|(key, value)| format!("{key:?} = {value}"))
+        .collect();
     let rows = rows.join(", ");
     let space = if rows.is_empty() { "" } else { " " };
     writeln!(text, "{name} = {{{space}{rows}{space}}}").unwrap();

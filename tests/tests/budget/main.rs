@@ -36,7 +36,10 @@ async fn every_way_of_a_message_costs_exactly_what_the_budget_says() {
     };
     assert_eq!(names(&measured), budget.keys().cloned().collect::<Vec<_>>());
     for (name, figures) in &measured {
-        assert_eq!(figures, &budget[*name], "{name}: measured (left), budget (right)");
+        assert_eq!(
+            figures, &budget[*name],
+            "{name}: measured (left), budget (right)"
+        );
     }
 }
 
@@ -48,7 +51,9 @@ async fn the_engine_reports_the_same_units_for_every_write_that_it_reports() {
     assert_eq!(bench.meter.disagreements(), Vec::<String>::new());
     assert_eq!(bench.world.faults.refused(), Vec::<String>::new());
     let writes = bench.meter.since(0);
-    let transactions = writes.iter().filter(|asked| asked.operation.ends_with("TransactWriteItems"));
+    let transactions = writes
+        .iter()
+        .filter(|asked| asked.operation.ends_with("TransactWriteItems"));
     assert!(transactions.count() > 8, "there was something to compare");
 }
 

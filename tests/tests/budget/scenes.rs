@@ -98,7 +98,9 @@ fn series(lines: &[Value]) -> u64 {
         for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
             for set in directive["Dimensions"].as_array().unwrap() {
                 let names = set.as_array().unwrap().iter();
-                let words: Vec<_> = names.map(|name| line[name.as_str().unwrap()].to_string()).collect();
+                let words: Vec<_> = names
+                    .map(|name| line[name.as_str().unwrap()].to_string())
+                    .collect();
                 for metric in directive["Metrics"].as_array().unwrap() {
                     all.insert((metric["Name"].to_string(), words.clone()));
                 }
@@ -192,7 +194,9 @@ impl Bench {
         let characters = |body: &Value| -> u64 {
             let messages = body["messages"].as_array().unwrap().iter();
             let texts = messages.map(|message| message["content"].as_str().unwrap());
-            texts.map(|text| text.chars().count().div_ceil(4) as u64).sum()
+            texts
+                .map(|text| text.chars().count().div_ceil(4) as u64)
+                .sum()
         };
         Figures {
             invocations: told("worker_records_total").len() as u64,
@@ -233,7 +237,10 @@ impl Bench {
 
     /// What the table and its indexes hold, in bytes as AWS bills them: 100 more for each item and each entry.
     async fn stored(&self) -> i64 {
-        let all = self.world.dynamodb("Scan", json!({"TableName": "clivy"})).await;
+        let all = self
+            .world
+            .dynamodb("Scan", json!({"TableName": "clivy"}))
+            .await;
         assert_eq!(all["LastEvaluatedKey"], Value::Null, "one page");
         self.meter.stored_bytes(all["Items"].as_array().unwrap())
     }

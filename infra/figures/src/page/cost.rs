@@ -89,21 +89,32 @@ fn sums(inputs: &Inputs) -> Result<String> {
         rows.push(row);
         Ok(())
     };
-    row("**Clivy on AWS**", &|_, bill| Ok(format!("**{}**", usd(bill.total()))))?;
-    row("the same, if nothing else in the account uses what is free", &|_, bill| {
-        Ok(usd(bill.total_beyond_free(&inputs.prices.region)?))
+    row("**Clivy on AWS**", &|_, bill| {
+        Ok(format!("**{}**", usd(bill.total())))
     })?;
+    row(
+        "the same, if nothing else in the account uses what is free",
+        &|_, bill| Ok(usd(bill.total_beyond_free(&inputs.prices.region)?)),
+    )?;
     for (name, kind) in [
         ("containers, one of each", Peer::Single),
         ("containers, two of each", Peer::Doubled),
     ] {
-        row(name, &|month, _| Ok(usd(cost::peer(inputs, month, kind)?.total())))?;
+        row(name, &|month, _| {
+            Ok(usd(cost::peer(inputs, month, kind)?.total()))
+        })?;
     }
     row("the model, either way", &|month, _| {
         let model = cost::models(inputs, MODEL, month)?;
         Ok(model.map_or_else(|| "?".to_owned(), |[batched, _]| usd(batched)))
     })?;
-    let head = ["USD a month", "no traffic", "1,000 messages", "100,000", "10,000,000"];
+    let head = [
+        "USD a month",
+        "no traffic",
+        "1,000 messages",
+        "100,000",
+        "10,000,000",
+    ];
     Ok(table(&head, &rows))
 }
 
@@ -123,9 +134,19 @@ fn months(inputs: &Inputs) -> Result<String> {
         rows.push(row);
     }
     let mut sum = vec!["**USD**".to_owned()];
-    sum.extend(bills.iter().map(|(_, bill)| format!("**{}**", usd(bill.total()))));
+    sum.extend(
+        bills
+            .iter()
+            .map(|(_, bill)| format!("**{}**", usd(bill.total()))),
+    );
     rows.push(sum);
-    let head = ["quantity · USD", "no traffic", "1,000 messages", "100,000", "10,000,000"];
+    let head = [
+        "quantity · USD",
+        "no traffic",
+        "1,000 messages",
+        "100,000",
+        "10,000,000",
+    ];
     Ok(table(&head, &rows))
 }
 
@@ -154,7 +175,11 @@ fn thousand(inputs: &Inputs) -> Result<String> {
         ]
     };
     let mut rows: Vec<_> = all.iter().map(row).collect();
-    rows.push(vec!["**all**".to_owned(), format!("**{total:.4}**"), String::new()]);
+    rows.push(vec![
+        "**all**".to_owned(),
+        format!("**{total:.4}**"),
+        String::new(),
+    ]);
     Ok(table(&["for 1,000 messages", "USD", "share"], &rows))
 }
 
@@ -168,7 +193,9 @@ fn settings(inputs: &Inputs) -> Result<String> {
     type Change = fn(&mut Inputs);
     let changes: [(&str, Change); 7] = [
         ("worker at 256 MB (`MemorySize`)", |all| {
-            all.assumed.template.insert("worker_memory_mb".to_owned(), 256.0);
+            all.assumed
+                .template
+                .insert("worker_memory_mb".to_owned(), 256.0);
         }),
         ("a model that answers in 1.2 s instead of 2.5 s", |all| {
             all.assumed.waits.insert("model".to_owned(), 1_200.0);
@@ -184,9 +211,14 @@ fn settings(inputs: &Inputs) -> Result<String> {
             all.assumed.traffic.insert("bursts_of_1".to_owned(), 0.0);
             all.assumed.traffic.insert("bursts_of_3".to_owned(), 1.0);
         }),
-        ("messages kept for 15 days (`MessageRetentionDays`)", |all| {
-            all.assumed.template.insert("message_retention_days".to_owned(), 15.0);
-        }),
+        (
+            "messages kept for 15 days (`MessageRetentionDays`)",
+            |all| {
+                all.assumed
+                    .template
+                    .insert("message_retention_days".to_owned(), 15.0);
+            },
+        ),
         ("no page of the inbox open", |all| {
             all.assumed.traffic.insert("inbox_hours".to_owned(), 0.0);
         }),
@@ -196,9 +228,16 @@ fn settings(inputs: &Inputs) -> Result<String> {
         change(&mut changed);
         let after = cost::bill(&changed, month)?.total();
         let percent = (after - before) / before * 100.0;
-        rows.push(vec![name.to_owned(), usd(after), format!("{percent:+.0} %")]);
+        rows.push(vec![
+            name.to_owned(),
+            usd(after),
+            format!("{percent:+.0} %"),
+        ]);
     }
-    Ok(table(&["10,000,000 messages a month", "USD", "change"], &rows))
+    Ok(table(
+        &["10,000,000 messages a month", "USD", "change"],
+        &rows,
+    ))
 }
 
 fn models(inputs: &Inputs) -> Result<String> {
@@ -212,9 +251,20 @@ fn models(inputs: &Inputs) -> Result<String> {
     let tokens = format!(
         "{MODEL}: {} tokens of prompt a burst (measured, four characters a token), {} of answer (assumed).\n\n",
         number(burst.prompt_tokens.round()),
-        number(inputs.assumed.traffic.get("completion_tokens").copied().unwrap_or_default()),
+        number(
+            inputs
+                .assumed
+                .traffic
+                .get("completion_tokens")
+                .copied()
+                .unwrap_or_default()
+        ),
     );
-    let head = ["messages a month", "one question a burst, USD", "one a bubble, USD"];
+    let head = [
+        "messages a month",
+        "one question a burst, USD",
+        "one a bubble, USD",
+    ];
     Ok(tokens + &table(&head, &rows))
 }
 
@@ -247,7 +297,11 @@ fn prices(inputs: &Inputs) -> String {
             name.replace('_', " "),
             each,
             of(&inputs.prices.singapore).unwrap_or_else(|| "not found".to_owned()),
-            if price.free > 0.0 { number(price.free) } else { String::new() },
+            if price.free > 0.0 {
+                number(price.free)
+            } else {
+                String::new()
+            },
             price.read.clone(),
             price.from.clone(),
         ]);
@@ -261,7 +315,8 @@ fn prices(inputs: &Inputs) -> String {
         let (read, from) = (price.read.clone(), price.from.clone());
         rows.push(vec![name.clone(), each, none(), none(), read, from]);
     }
-    let [here, there] = [&inputs.prices.region, &inputs.prices.singapore].map(|region| region.name.as_str());
+    let [here, there] =
+        [&inputs.prices.region, &inputs.prices.singapore].map(|region| region.name.as_str());
     let head = ["price", here, there, "free a month", "as of", "read in"];
     words(&head, &rows)
 }

@@ -28,7 +28,8 @@ pub fn all(root: &Path) -> Result<Vec<(PathBuf, String)>> {
         let path = root.join(name);
         let mut text = std::fs::read_to_string(&path).with_context(|| name.to_owned())?;
         for (mark, table) in parts {
-            text = filled(&text, mark, &table).with_context(|| format!("{name}: no mark {mark}"))?;
+            text =
+                filled(&text, mark, &table).with_context(|| format!("{name}: no mark {mark}"))?;
         }
         done.push((path, text));
     }
@@ -63,7 +64,8 @@ mod tests {
 
     #[test]
     fn only_what_is_between_the_marks_changes() {
-        let page = "a\n<!-- figures: x -->\nold\n<!-- end -->\nb <!-- figures: y -->\n<!-- end -->\n";
+        let page =
+            "a\n<!-- figures: x -->\nold\n<!-- end -->\nb <!-- figures: y -->\n<!-- end -->\n";
         let filled = filled(page, "x", "new\n").unwrap();
         assert_eq!(
             filled,

@@ -38,11 +38,17 @@ fn rates(inputs: &Inputs) -> Result<String> {
     // Of each burst, or of each message.
     let lines: [(&str, f64); 10] = [
         ("webhooks", webhooks * a_burst),
-        ("webhooks at work at once", webhooks * a_burst * webhook_seconds),
+        (
+            "webhooks at work at once",
+            webhooks * a_burst * webhook_seconds,
+        ),
         ("turns", 1.0),
         ("turns at work at once", turn_seconds),
         ("write units of the table", table_writes(&burst)),
-        ("write units of the indexes", burst.writes() - table_writes(&burst)),
+        (
+            "write units of the indexes",
+            burst.writes() - table_writes(&burst),
+        ),
         ("read units", burst.reads()),
         ("SQS requests", queue),
         ("tokens a minute", tokens * 60.0),
@@ -53,9 +59,28 @@ fn rates(inputs: &Inputs) -> Result<String> {
         row.extend(RATES.map(|rate| number(rate / a_burst * each)));
         row
     };
-    let rows: Vec<_> = lines.iter().map(row).collect();
+    let mut rows: Vec<_> = lines.iter().map(row).collect();
+    rows.push(opens_a_breaker(inputs)?);
     let head = ["in a second", "100 messages", "1,000", "10,000"];
     Ok(table(&head, &rows))
+}
+
+/// A success mends a breaker only where the call began after the failure was written down, so failures of one answer's time
+/// add up: the share of failed calls at which there are enough of them.
+fn opens_a_breaker(inputs: &Inputs) -> Result<Vec<String>> {
+    let enough = assumed(&inputs.assumed.template, "breaker_max_failures")?;
+    let nothing = crate::budget::Scene::default();
+    let one = crate::budget::Scene {
+        model_calls: 1.0,
+        ..nothing
+    };
+    let answer = cost::worker_ms(inputs, &one, 0.0)? / 1_000.0;
+    let mut row = vec!["failed calls that open the breaker, about".to_owned()];
+    for rate in RATES {
+        let share = enough / (rate / inputs.messages_a_burst()? * answer);
+        row.push(format!("{:.2} %", share * 100.0));
+    }
+    Ok(row)
 }
 
 fn table_writes(scene: &crate::budget::Scene) -> f64 {
@@ -196,7 +221,10 @@ fn simulation(inputs: &Inputs) -> Result<String> {
         row.extend(told(&seen));
         rows.push(row);
     }
-    let head: Vec<&str> = ["messages/s", "MaximumConcurrency"].into_iter().chain(SEEN).collect();
+    let head: Vec<&str> = ["messages/s", "MaximumConcurrency"]
+        .into_iter()
+        .chain(SEEN)
+        .collect();
     Ok(table(&head, &rows))
 }
 
@@ -219,6 +247,9 @@ fn places(inputs: &Inputs) -> Result<String> {
             }
         }
     }
-    let head: Vec<&str> = ["batch size", "places needed"].into_iter().chain(SEEN).collect();
+    let head: Vec<&str> = ["batch size", "places needed"]
+        .into_iter()
+        .chain(SEEN)
+        .collect();
     Ok(table(&head, &rows))
 }

@@ -27,11 +27,17 @@ pub fn number(value: f64) -> String {
         _ => 2,
     };
     let text = format!("{value:.decimals$}");
-    let (whole, rest) = text.split_once('.').map_or((text.as_str(), ""), |(w, r)| (w, r));
+    let (whole, rest) = text
+        .split_once('.')
+        .map_or((text.as_str(), ""), |(w, r)| (w, r));
     let mut grouped = String::new();
     let digits = whole.chars().count();
     for (index, digit) in whole.chars().enumerate() {
-        if index > 0 && (digits - index) % 3 == 0 && digit.is_ascii_digit() && !grouped.ends_with('-') {
+        if index > 0
+            && (digits - index) % 3 == 0
+            && digit.is_ascii_digit()
+            && !grouped.ends_with('-')
+        {
             grouped.push(',');
         }
         grouped.push(digit);
@@ -60,7 +66,10 @@ mod tests {
     fn numbers_are_grouped_and_say_no_more_than_they_know() {
         let all = [0.0, 0.5, 12.34, 999.6, 1_000.0, 1_234_567.8, 4.0];
         let shown = all.map(number);
-        assert_eq!(shown, ["0", "0.50", "12.3", "1,000", "1,000", "1,234,568", "4"]);
+        assert_eq!(
+            shown,
+            ["0", "0.50", "12.3", "1,000", "1,000", "1,234,568", "4"]
+        );
         let money = [0.0, 0.001, 0.05, 12.345, 1_234.5].map(usd);
         assert_eq!(money, ["–", "< 0.01", "0.05", "12.35", "1,235"]);
     }

@@ -37,7 +37,11 @@ impl Key {
     /// Messages a second, of one sharer, at which a partition is full.
     #[must_use]
     pub fn full_at(&self) -> f64 {
-        let partitions = if self.shared == Shared::EightOfAll { 8.0 } else { 1.0 };
+        let partitions = if self.shared == Shared::EightOfAll {
+            8.0
+        } else {
+            1.0
+        };
         WRITES_A_PARTITION * partitions / self.units_a_message
     }
 }
@@ -50,7 +54,8 @@ pub fn all(inputs: &Inputs) -> Result<Vec<Key>> {
     let scene = |name: &str| inputs.budget.scene(name);
     // Warm: at such rates the settings are at hand, and the once-a-minute write of an instance is no part of a message.
     let half = |name: &str| -> Result<f64> {
-        let of = |scene: &crate::budget::Scene| scene.write_units.get(name).copied().unwrap_or_default();
+        let of =
+            |scene: &crate::budget::Scene| scene.write_units.get(name).copied().unwrap_or_default();
         let burst = (of(scene("burst_of_1")?) + of(scene("burst_of_3")?)) / 2.0;
         Ok(burst / inputs.messages_a_burst()?)
     };
@@ -64,8 +69,16 @@ pub fn all(inputs: &Inputs) -> Result<Vec<Key>> {
     };
     Ok(vec![
         key("conversation", "`C#<bot>#<contact>`", Shared::Conversation)?,
-        key("list of conversations", "`by_activity` `B#<bot>`", Shared::Bot)?,
-        key("list of turns", "`by_activity` `T#<bot>#<status>`", Shared::Bot)?,
+        key(
+            "list of conversations",
+            "`by_activity` `B#<bot>`",
+            Shared::Bot,
+        )?,
+        key(
+            "list of turns",
+            "`by_activity` `T#<bot>#<status>`",
+            Shared::Bot,
+        )?,
         key("usage", "`U#<bot>#<yyyymm>`, one item an hour", Shared::Bot)?,
         key("owed shard", "`owed` `W#<0..7>`", Shared::EightOfAll)?,
     ])

@@ -100,7 +100,9 @@ fn records(world: World, random: &mut Random) -> Vec<Record> {
                 fired: bubble_at as Ms + world.silence_ms,
                 is_last: n == bubbles,
             });
-            bubble_at += random.exponential(1_500.0).min(world.silence_ms as f64 * 0.9);
+            bubble_at += random
+                .exponential(1_500.0)
+                .min(world.silence_ms as f64 * 0.9);
         }
     }
     records.sort_by_key(|record| record.fired);
