@@ -364,3 +364,116 @@ pub fn peer(inputs: &Inputs, month: &Month, peer: Peer) -> Result<Bill> {
         units: BTreeMap::new(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inputs::root;
+
+    fn month(messages: f64) -> Month {
+        Month {
+            name: String::new(),
+            messages,
+            cold: 0.0,
+        }
+    }
+
+    fn of_messages(messages: f64) -> Bill {
+        bill(&Inputs::read(&root()).unwrap(), &month(messages)).unwrap()
+    }
+
+    fn line<'a>(bill: &'a Bill, name: &str) -> &'a Line {
+        bill.lines.iter().find(|line| line.name == name).unwrap()
+    }
+
+    fn is_near(a: f64, b: f64) -> bool {
+        (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1.0)
+    }
+
+    #[test]
+    fn without_traffic_only_what_is_always_there_is_paid() {
+        let idle = of_messages(0.0);
+        for name in [
+            "HTTP API, requests",
+            "Lambda webhook, GB-seconds",
+            "Lambda worker, GB-seconds",
+        ] {
+            assert!(is_near(line(&idle, name).quantity, 0.0), "{name}");
+        }
+        // Five polls at a time of 20 s each, all month.
+        assert!(is_near(line(&idle, "SQS, requests").quantity, 648_000.0));
+        assert!(line(&idle, "Lambda, requests").quantity > 43_800.0);
+        assert!((5.0..15.0).contains(&idle.total()), "{}", idle.total());
+    }
+
+    #[test]
+    fn traffic_costs_in_proportion() {
+        let [one, two, three] = [1e6, 2e6, 3e6].map(|messages| of_messages(messages).total());
+        assert!(is_near(three - two, two - one), "{one} {two} {three}");
+        assert!(two - one > 10.0);
+    }
+
+    #[test]
+    fn a_line_is_counted_units_times_their_price() {
+        let mut inputs = Inputs::read(&root()).unwrap();
+        for name in ["with_a_retry", "with_the_fallback", "duplicates"] {
+            inputs.assumed.traffic.insert(name.to_owned(), 0.0);
+        }
+        let units = |name: &str| inputs.budget.scene(name).unwrap().writes();
+        let bursts = units("burst_of_1_after_a_silence") + units("burst_of_3_after_a_silence");
+        let idle = 43_800.0 * units("sweep_with_nothing_to_do") + 730.0 * units("credits_run");
+        // 1,000 messages are 250 bursts of one and 250 of three.
+        let expected = 250.0 * bursts + idle;
+        let bill = bill(&inputs, &month(1_000.0)).unwrap();
+        let line = line(&bill, "DynamoDB, write units");
+        assert!(
+            is_near(line.quantity, expected),
+            "{} {expected}",
+            line.quantity
+        );
+        assert!(is_near(line.usd, expected * 0.625e-6));
+    }
+
+    #[test]
+    fn the_worker_is_paid_for_waiting_by_its_memory() {
+        let inputs = Inputs::read(&root()).unwrap();
+        let mut half = inputs.clone();
+        half.assumed
+            .template
+            .insert("worker_memory_mb".to_owned(), 256.0);
+        let month = month(1e6);
+        let [all, less] = [&inputs, &half].map(|inputs| {
+            line(&bill(inputs, &month).unwrap(), "Lambda worker, GB-seconds").quantity
+        });
+        // A little more than half: the same work takes longer on half of the processor.
+        assert!((0.5..0.53).contains(&(less / all)), "{}", less / all);
+    }
+
+    #[test]
+    fn what_is_free_is_taken_off_once() {
+        let inputs = Inputs::read(&root()).unwrap();
+        let bill = bill(&inputs, &month(100_000.0)).unwrap();
+        let beyond = bill.total_beyond_free(&inputs.prices.region).unwrap();
+        // Five lines of GB-seconds are one allowance: all of them together are below 400,000.
+        assert!(beyond < bill.total() - line(&bill, "Alarms").usd / 2.0);
+        assert!(beyond > line(&bill, "DynamoDB, write units").usd);
+    }
+
+    #[test]
+    fn two_of_each_cost_more_than_one_and_less_than_twice_as_much() {
+        let inputs = Inputs::read(&root()).unwrap();
+        let [one, two] = [Peer::Single, Peer::Doubled]
+            .map(|kind| peer(&inputs, &month(1_000.0), kind).unwrap().total());
+        assert!(one < two && two < 2.0 * one, "{one} {two}");
+    }
+
+    #[test]
+    fn a_question_a_bubble_costs_as_often_as_there_are_bubbles() {
+        let inputs = Inputs::read(&root()).unwrap();
+        let [batched, alone] = models(&inputs, "openai/gpt-4o-mini", &month(1e6))
+            .unwrap()
+            .unwrap();
+        assert!(is_near(alone, 2.0 * batched), "{batched} {alone}");
+        assert_eq!(models(&inputs, "no/such", &month(1e6)).unwrap(), None);
+    }
+}

@@ -183,15 +183,11 @@ fn thousand(inputs: &Inputs) -> Result<String> {
     Ok(table(&["for 1,000 messages", "USD", "share"], &rows))
 }
 
-/// The largest month with one thing changed at a time.
-fn settings(inputs: &Inputs) -> Result<String> {
-    let Some(month) = inputs.assumed.month.last() else {
-        return Ok(String::new());
-    };
-    let before = cost::bill(inputs, month)?.total();
-    let mut rows = vec![vec!["as it is".to_owned(), usd(before), String::new()]];
-    type Change = fn(&mut Inputs);
-    let changes: [(&str, Change); 7] = [
+/// One thing that is changed.
+type Change = (&'static str, fn(&mut Inputs));
+
+fn changes() -> [Change; 7] {
+    [
         ("worker at 256 MB (`MemorySize`)", |all| {
             all.assumed
                 .template
@@ -222,8 +218,17 @@ fn settings(inputs: &Inputs) -> Result<String> {
         ("no page of the inbox open", |all| {
             all.assumed.traffic.insert("inbox_hours".to_owned(), 0.0);
         }),
-    ];
-    for (name, change) in changes {
+    ]
+}
+
+/// The largest month with one thing changed at a time.
+fn settings(inputs: &Inputs) -> Result<String> {
+    let Some(month) = inputs.assumed.month.last() else {
+        return Ok(String::new());
+    };
+    let before = cost::bill(inputs, month)?.total();
+    let mut rows = vec![vec!["as it is".to_owned(), usd(before), String::new()]];
+    for (name, change) in changes() {
         let mut changed = inputs.clone();
         change(&mut changed);
         let after = cost::bill(&changed, month)?.total();
