@@ -22,7 +22,8 @@ use tests::template::project_root;
 
 #[tokio::test(start_paused = true)]
 async fn every_way_of_a_message_costs_exactly_what_the_budget_says() {
-    let measured = scenes::all().await;
+    // Boxed: every scene holds a world.
+    let measured = Box::pin(scenes::all()).await;
     let path = project_root().join("tests/budget.toml");
     if std::env::var_os("CLIVY_WRITE_BUDGET").is_some() {
         std::fs::write(&path, figures::written(&measured)).unwrap();
