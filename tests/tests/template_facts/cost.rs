@@ -24,7 +24,11 @@ fn pages_are_of_this_template(template: &Template) -> Faults {
             .unwrap_or_default()
     };
     let memory = |function: &str| at(&format!("/Resources/{function}/Properties/MemorySize"));
-    let breaker = "/Resources/Worker/Properties/Environment/Variables/BREAKER_MAX_FAILURES";
+    let breaker = |name: &str| {
+        at(&format!(
+            "/Resources/Worker/Properties/Environment/Variables/BREAKER_{name}"
+        ))
+    };
     [
         ("webhook_memory_mb", memory("Webhook")),
         ("worker_memory_mb", memory("Worker")),
@@ -40,7 +44,8 @@ fn pages_are_of_this_template(template: &Template) -> Faults {
             "message_retention_days",
             at("/Parameters/MessageRetentionDays/Default"),
         ),
-        ("breaker_max_failures", at(breaker)),
+        ("breaker_max_failures", breaker("MAX_FAILURES")),
+        ("breaker_cooldown_seconds", breaker("COOLDOWN_SECONDS")),
     ]
     .into_iter()
     .filter(|(name, there)| assumed[name] != *there)

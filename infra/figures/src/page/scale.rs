@@ -6,6 +6,7 @@ use super::Part;
 use super::table::{number, table};
 use crate::cost;
 use crate::inputs::{Inputs, number as assumed};
+use crate::scale::breaker::{Calls, open_share};
 use crate::scale::keys::{self, Shared};
 use crate::scale::simulation::{Seen, World, run};
 
@@ -15,6 +16,7 @@ const RATES: [f64; 3] = [100.0, 1_000.0, 10_000.0];
 pub fn parts(inputs: &Inputs) -> Result<Vec<Part>> {
     Ok(vec![
         ("rates", rates(inputs)?),
+        ("breaker", open_breakers(inputs)?),
         ("keys", hot_keys(inputs)?),
         ("conflicts", conflicts(inputs)?),
         ("simulation", simulation(inputs)?),
@@ -59,28 +61,9 @@ fn rates(inputs: &Inputs) -> Result<String> {
         row.extend(RATES.map(|rate| number(rate / a_burst * each)));
         row
     };
-    let mut rows: Vec<_> = lines.iter().map(row).collect();
-    rows.push(opens_a_breaker(inputs)?);
+    let rows: Vec<_> = lines.iter().map(row).collect();
     let head = ["in a second", "100 messages", "1,000", "10,000"];
     Ok(table(&head, &rows))
-}
-
-/// A success mends a breaker only where the call began after the failure was written down, so failures of one answer's time
-/// add up: the share of failed calls at which there are enough of them.
-fn opens_a_breaker(inputs: &Inputs) -> Result<Vec<String>> {
-    let enough = assumed(&inputs.assumed.template, "breaker_max_failures")?;
-    let nothing = crate::budget::Scene::default();
-    let one = crate::budget::Scene {
-        model_calls: 1.0,
-        ..nothing
-    };
-    let answer = cost::worker_ms(inputs, &one, 0.0)? / 1_000.0;
-    let mut row = vec!["failed calls that open the breaker, about".to_owned()];
-    for rate in RATES {
-        let share = enough / (rate / inputs.messages_a_burst()? * answer);
-        row.push(format!("{:.2} %", share * 100.0));
-    }
-    Ok(row)
 }
 
 fn table_writes(scene: &crate::budget::Scene) -> f64 {
@@ -90,6 +73,37 @@ fn table_writes(scene: &crate::budget::Scene) -> f64 {
         .iter()
         .filter(|(name, _)| !of_indexes.contains(&name.as_str()));
     mine.map(|(_, units)| units).sum()
+}
+
+/// The share of the time in which nobody is asked, by the share of calls that fail.
+fn open_breakers(inputs: &Inputs) -> Result<String> {
+    let wait = |name: &str| assumed(&inputs.assumed.waits, name);
+    let template = |name: &str| assumed(&inputs.assumed.template, name);
+    let a_burst = inputs.messages_a_burst()?;
+    let mut rows = Vec::new();
+    for failing in [0.000_5, 0.001, 0.005, 0.01, 0.02, 0.05] {
+        let mut row = vec![format!("{} %", failing * 100.0)];
+        for rate in RATES {
+            let calls = Calls {
+                a_second: rate / a_burst,
+                failing,
+                max_failures: template("breaker_max_failures")? as u32,
+                cooldown: template("breaker_cooldown_seconds")?,
+                median: wait("model")? / 1_000.0,
+                sigma: wait("model_sigma")?,
+                calls: 1_000_000,
+            };
+            row.push(format!("{:.1} %", open_share(calls) * 100.0));
+        }
+        rows.push(row);
+    }
+    let head = [
+        "calls that fail",
+        "open at 100 messages/s",
+        "at 1,000",
+        "at 10,000",
+    ];
+    Ok(table(&head, &rows))
 }
 
 fn hot_keys(inputs: &Inputs) -> Result<String> {
