@@ -6,7 +6,7 @@ use super::Part;
 use super::table::{number, table};
 use crate::cost;
 use crate::inputs::{Inputs, number as assumed};
-use crate::scale::breaker::{Calls, open_share};
+use crate::scale::breaker::{self, Calls};
 use crate::scale::keys::{self, Shared};
 use crate::scale::simulation::{Seen, World, run};
 
@@ -75,13 +75,13 @@ fn table_writes(scene: &crate::budget::Scene) -> f64 {
     mine.map(|(_, units)| units).sum()
 }
 
-/// The share of the time in which nobody is asked, by the share of calls that fail.
+/// How many are not asked, and what is written to the breaker's item, by the share of calls that fail.
 fn open_breakers(inputs: &Inputs) -> Result<String> {
     let wait = |name: &str| assumed(&inputs.assumed.waits, name);
     let template = |name: &str| assumed(&inputs.assumed.template, name);
     let a_burst = inputs.messages_a_burst()?;
     let mut rows = Vec::new();
-    for failing in [0.000_5, 0.001, 0.005, 0.01, 0.02, 0.05] {
+    for failing in [0.001, 0.01, 0.02, 0.05, 0.1, 0.2] {
         let mut row = vec![format!("{} %", failing * 100.0)];
         for rate in RATES {
             let calls = Calls {
@@ -93,7 +93,9 @@ fn open_breakers(inputs: &Inputs) -> Result<String> {
                 sigma: wait("model_sigma")?,
                 calls: 1_000_000,
             };
-            row.push(format!("{:.1} %", open_share(calls) * 100.0));
+            let seen = breaker::run(calls);
+            let writes = number(seen.writes_a_second);
+            row.push(format!("{:.1} % · {writes}", seen.refused * 100.0));
         }
         rows.push(row);
     }
