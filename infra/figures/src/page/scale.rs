@@ -101,7 +101,7 @@ fn open_breakers(inputs: &Inputs) -> Result<String> {
     }
     let head = [
         "calls that fail",
-        "open at 100 messages/s",
+        "not asked · writes/s at 100 messages/s",
         "at 1,000",
         "at 10,000",
     ];
