@@ -162,15 +162,17 @@ fn counts(inputs: &Inputs, month: &Month) -> Result<Counts> {
         } else {
             0.0
         };
-    let function = |memory: &str| Function::of(inputs, memory, month.cold);
+    let function = |memory: &str, cold: f64| Function::of(inputs, memory, cold);
     let wait = |name: &str| number(&inputs.assumed.waits, name);
     let compute = vec![
-        function("webhook_memory_mb")?.billed(webhooks, webhooks * webhook_ms(inputs)?),
-        function("worker_memory_mb")?
+        function("webhook_memory_mb", month.cold)?.billed(webhooks, webhooks * webhook_ms(inputs)?),
+        function("worker_memory_mb", month.cold)?
             .billed(answered.invocations, worker_ms(inputs, &answered, bursts)?),
-        function("sweeper_memory_mb")?.billed(sweeps, sweeps * 2.0 * wait("dynamodb_read")?),
-        function("credits_memory_mb")?.billed(runs, runs * wait("gateway")?),
-        function("inbox_memory_mb")?.billed(looks, looks * wait("inbox_look")?),
+        function("sweeper_memory_mb", idle("sweeper_cold")?)?
+            .billed(sweeps, sweeps * 2.0 * wait("dynamodb_read")?),
+        function("credits_memory_mb", idle("credits_cold")?)?.billed(runs, runs * wait("gateway")?),
+        function("inbox_memory_mb", traffic("inbox_cold")?)?
+            .billed(looks, looks * wait("inbox_look")?),
     ];
     let kept = number(&inputs.assumed.template, "message_retention_days")? / 30.0;
     Ok(Counts {
