@@ -16,6 +16,7 @@ pub mod exposition;
 pub mod faults;
 pub mod look;
 pub mod measure;
+pub mod meter;
 pub mod outside;
 pub mod process;
 pub mod template;

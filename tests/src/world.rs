@@ -10,6 +10,7 @@ use clivy::conversation::ids::EpochMs;
 use credits::{Checked, CreditsError};
 use futures_util::future::BoxFuture;
 use local::clock::WorldClock;
+use local::engines::Intercept;
 use local::mapping::{Invoke, InvokeError};
 use local::sqs::QueueStats;
 use local::world::{DLQ, Parts, QUEUE, World, memory};
@@ -17,6 +18,7 @@ use serde_json::Value;
 
 use crate::bubbles::post;
 use crate::faults::{Faults, Role};
+use crate::meter::Meter;
 use crate::outside::{MODEL_URL, Outside};
 
 /// The moment at which every test's world begins.
@@ -40,6 +42,24 @@ impl TestWorld {
 
     /// The same with settings that differ from the defaults.
     pub async fn with(bots: &[Bot], settings: &[(&str, &str)]) -> Self {
+        Self::build(bots, settings, |faults| faults).await
+    }
+
+    /// A world whose requests are counted.
+    pub async fn metered(bots: &[Bot]) -> (Self, Arc<Meter>) {
+        let mut meter = None;
+        let world = Self::build(bots, &[], |faults| {
+            Arc::clone(meter.insert(Arc::new(Meter::before(faults)))) as _
+        });
+        let world = world.await;
+        (world, meter.unwrap())
+    }
+
+    async fn build(
+        bots: &[Bot],
+        settings: &[(&str, &str)],
+        intercept: impl FnOnce(Arc<Faults>) -> Arc<dyn Intercept>,
+    ) -> Self {
         let faults = Arc::new(Faults::default());
         let outside = Arc::new(Outside::new(Arc::clone(&faults)));
         let mut all: BTreeMap<String, String> = [
@@ -59,7 +79,7 @@ impl TestWorld {
             settings: all,
             http: Arc::clone(&outside) as _,
             clock: Arc::new(WorldClock::starting_at(START)),
-            intercept: Arc::clone(&faults) as _,
+            intercept: intercept(Arc::clone(&faults)),
         };
         // Boxed: opening a world holds all of its parts at once.
         let world = Box::pin(World::open(parts)).await.unwrap();

@@ -13,6 +13,7 @@
 mod access;
 mod api;
 mod as_deployed;
+mod cost;
 mod functions;
 mod inbox_day;
 mod permissions;
