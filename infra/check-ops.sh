@@ -156,6 +156,18 @@ if env -u CLIVY_TABLE infra/ops/owed.sh 2>"$folder/said"; then fail "owed.sh fou
 grep -q 'set CLIVY_STACK or CLIVY_TABLE' "$folder/said" || fail "owed.sh does not say what is missing"
 infra/ops/replay.sh --help | grep -q 'infra/ops/replay.sh BOT TURN' || fail "a command has no help"
 
+# --- the runbook's own `aws` lines: the CLI knows them, their options and what they require; nothing is asked
+lines=0
+while read -r line; do
+    code=0
+    eval "$line --generate-cli-skeleton output" >/dev/null 2>"$folder/said" || code=$?
+    # 2 is bad usage. The made-up answers that this prints do not all pass the CLI's own validation, which is 255.
+    [ "$code" != 2 ] || fail "docs/OPERATIONS.md: $line: $(tail -n 1 "$folder/said")"
+    lines=$((lines + 1))
+done < <(awk '/^```console$/ { inside = 1; next } /^```/ { inside = 0 } inside && /^aws /' docs/OPERATIONS.md)
+[ "$lines" -ge 15 ] || fail "only $lines aws lines were found in docs/OPERATIONS.md"
+echo "ok: the AWS CLI knows the runbook's $lines lines"
+
 kill "$pid"
 wait "$pid" || fail "the one-machine run did not stop cleanly"
 pid=""

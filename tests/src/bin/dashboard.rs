@@ -10,5 +10,6 @@ fn main() -> Result<()> {
     let old = std::fs::read_to_string(&template).context("template.yaml")?;
     let new = dashboard::in_template(&old, &text)?;
     std::fs::write(&template, new).context("template.yaml")?;
-    std::fs::write(project_root().join("infra/dashboard.json"), text).context("infra/dashboard.json")
+    std::fs::write(project_root().join("infra/dashboard.json"), text)
+        .context("infra/dashboard.json")
 }

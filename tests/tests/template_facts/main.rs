@@ -11,10 +11,14 @@
 )]
 
 mod access;
+mod alarm_entries;
+mod alarms;
 mod api;
 mod as_deployed;
+mod dashboard;
 mod functions;
 mod inbox_day;
+mod measured;
 mod permissions;
 mod queues;
 mod references;
@@ -22,6 +26,7 @@ mod samconfig;
 mod secrets;
 mod settings;
 mod table;
+mod watched;
 
 use serde_json::Value;
 use tests::template::Template;

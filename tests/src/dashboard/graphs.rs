@@ -1,9 +1,5 @@
-//! The dashboard of `template.yaml`, made from the catalog of metrics: what is renamed there is renamed here.
-//!
-//! Its text holds `${...}` of CloudFormation's `Fn::Sub`: names and the region are each stack's own. It is written inline
-//! into the template, and to `infra/dashboard.json` for readers, by `cargo run -p tests --bin dashboard`.
+//! The graphs, section by section.
 
-use anyhow::{Context, Result};
 use clivy::llm::Provider;
 use clivy::metrics::catalog::{self as metric, Metric};
 use serde_json::{Value, json};
@@ -12,13 +8,6 @@ use serde_json::{Value, json};
 const FUNCTIONS: [&str; 5] = ["Webhook", "Worker", "Sweeper", "Credits", "Inbox"];
 /// Of this stack alone, as `METRICS_NAMESPACE` says.
 const NAMESPACE: &str = "Clivy/${AWS::StackName}";
-/// The line of the template after which the dashboard begins, and how far its lines are indented.
-const OPENING: &str = "      DashboardBody: !Sub |\n";
-const INDENT: &str = "        ";
-/// A dashboard is so wide; four widgets a row.
-const COLUMNS: usize = 24;
-const WIDTH: usize = 6;
-const HEIGHT: usize = 6;
 
 /// A line of a graph: one of our metrics, with its dimensions' words.
 fn ours<const D: usize>(metric: &Metric<D>, words: [&str; D], stat: &str, label: &str) -> Value {
@@ -70,7 +59,7 @@ fn from_log(title: &str, query: &str) -> Value {
     }})
 }
 
-fn traffic() -> Vec<Value> {
+pub fn traffic() -> Vec<Value> {
     let requests = |function: &str| {
         ["2xx", "4xx", "5xx"]
             .iter()
@@ -80,7 +69,8 @@ fn traffic() -> Vec<Value> {
             })
             .collect()
     };
-    let refused = |name: &str, label: &str| json!([NAMESPACE, name, {"stat": "Sum", "label": label}]);
+    let refused =
+        |name: &str, label: &str| json!([NAMESPACE, name, {"stat": "Sum", "label": label}]);
     let active = ours(&metric::CONVERSATIONS_ACTIVE, [], "Sum", "conversations");
     vec![
         graph("Webhooks", 300, requests("webhook")),
@@ -97,12 +87,17 @@ fn traffic() -> Vec<Value> {
     ]
 }
 
-fn outcome() -> Vec<Value> {
+pub fn outcome() -> Vec<Value> {
     vec![
         graph(
             "No outcome in time",
             60,
-            vec![ours(&metric::TURNS_WITHOUT_OUTCOME, [], "Maximum", "customers")],
+            vec![ours(
+                &metric::TURNS_WITHOUT_OUTCOME,
+                [],
+                "Maximum",
+                "customers",
+            )],
         ),
         graph(
             "Longest wait for an answer (s)",
@@ -130,24 +125,38 @@ fn outcome() -> Vec<Value> {
     ]
 }
 
-fn latency() -> Vec<Value> {
+pub fn latency() -> Vec<Value> {
     let percentiles = ["p50", "p95", "p99"];
     let response = percentiles.map(|stat| ours(&metric::MESSAGE_RESPONSE_TIME, [], stat, stat));
-    let http = ["webhook", "inbox"]
-        .map(|function| ours(&metric::HTTP_REQUEST_DURATION, [function, "2xx"], "p95", function));
+    let http = ["webhook", "inbox"].map(|function| {
+        ours(
+            &metric::HTTP_REQUEST_DURATION,
+            [function, "2xx"],
+            "p95",
+            function,
+        )
+    });
     let api = [("Api", "webhook"), ("InboxApi", "inbox")].map(|(api, label)| {
         let place = format!("${{{api}}}");
         of_aws("AWS/ApiGateway", "Latency", ["ApiId", &place], "p95", label)
     });
     vec![
         graph("From message to reply (s)", 300, response.to_vec()),
-        graph("Requests as the function saw them, p95 (s)", 300, http.to_vec()),
+        graph(
+            "Requests as the function saw them, p95 (s)",
+            300,
+            http.to_vec(),
+        ),
         graph("Requests as the API saw them, p95 (ms)", 300, api.to_vec()),
-        graph("Longest invocation (ms)", 300, each_function("Duration", "Maximum")),
+        graph(
+            "Longest invocation (ms)",
+            300,
+            each_function("Duration", "Maximum"),
+        ),
     ]
 }
 
-fn cost() -> Vec<Value> {
+pub fn cost() -> Vec<Value> {
     vec![
         graph(
             "Calls to OpenRouter by status and price",
@@ -176,7 +185,7 @@ fn cost() -> Vec<Value> {
     ]
 }
 
-fn queue() -> Vec<Value> {
+pub fn queue() -> Vec<Value> {
     let of = |name: &str, queue: &str, label: &str| {
         let place = format!("${{{queue}.QueueName}}");
         of_aws("AWS/SQS", name, ["QueueName", &place], "Maximum", label)
@@ -187,7 +196,11 @@ fn queue() -> Vec<Value> {
             60,
             vec![
                 of("ApproximateNumberOfMessagesVisible", "Queue", "ready"),
-                of("ApproximateNumberOfMessagesNotVisible", "Queue", "in flight"),
+                of(
+                    "ApproximateNumberOfMessagesNotVisible",
+                    "Queue",
+                    "in flight",
+                ),
                 of("ApproximateNumberOfMessagesDelayed", "Queue", "delayed"),
             ],
         ),
@@ -199,18 +212,26 @@ fn queue() -> Vec<Value> {
         graph(
             "Dead letters",
             60,
-            vec![of("ApproximateNumberOfMessagesVisible", "DeadLetterQueue", "waiting")],
+            vec![of(
+                "ApproximateNumberOfMessagesVisible",
+                "DeadLetterQueue",
+                "waiting",
+            )],
         ),
     ]
 }
 
-fn providers() -> Vec<Value> {
+pub fn providers() -> Vec<Value> {
     let breakers = [Provider::OpenRouter, Provider::Second].map(|provider| {
         let word = provider.as_str();
         ours(&metric::BREAKER_STATE, [word], "Maximum", word)
     });
     vec![
-        graph("Breaker: 0 closed, 1 half open, 2 open", 60, breakers.to_vec()),
+        graph(
+            "Breaker: 0 closed, 1 half open, 2 open",
+            60,
+            breakers.to_vec(),
+        ),
         graph(
             "Credits left (USD)",
             3600,
@@ -227,9 +248,15 @@ fn providers() -> Vec<Value> {
     ]
 }
 
-fn errors() -> Vec<Value> {
+pub fn errors() -> Vec<Value> {
     let table = |name: &str, label: &str| {
-        of_aws("AWS/DynamoDB", name, ["TableName", "${Table}"], "Sum", label)
+        of_aws(
+            "AWS/DynamoDB",
+            name,
+            ["TableName", "${Table}"],
+            "Sum",
+            label,
+        )
     };
     let api = |name: &str, api: &str, label: &str| {
         let place = format!("${{{api}}}");
@@ -238,7 +265,11 @@ fn errors() -> Vec<Value> {
     vec![
         graph("Errors", 300, each_function("Errors", "Sum")),
         graph("Throttles", 300, each_function("Throttles", "Sum")),
-        graph("Concurrency", 60, each_function("ConcurrentExecutions", "Maximum")),
+        graph(
+            "Concurrency",
+            60,
+            each_function("ConcurrentExecutions", "Maximum"),
+        ),
         graph(
             "APIs' refusals",
             300,
@@ -260,88 +291,4 @@ fn errors() -> Vec<Value> {
             ],
         ),
     ]
-}
-
-/// The widgets, row by row, each section under its heading.
-#[must_use]
-pub fn widgets() -> Vec<Value> {
-    let sections = [
-        ("Traffic", traffic()),
-        ("Outcome", outcome()),
-        ("Latency", latency()),
-        ("Cost and tokens", cost()),
-        ("Queue", queue()),
-        ("Breaker and credits", providers()),
-        ("Errors", errors()),
-    ];
-    let mut placed = Vec::new();
-    let mut y = 0;
-    for (heading, widgets) in sections {
-        let text = json!({"type": "text", "properties": {"markdown": format!("## {heading}")}});
-        placed.push(at(text, [0, y, COLUMNS, 1]));
-        y += 1;
-        let rows = widgets.len().div_ceil(COLUMNS / WIDTH);
-        for (index, widget) in widgets.into_iter().enumerate() {
-            let (row, column) = (index * WIDTH / COLUMNS, index * WIDTH % COLUMNS);
-            placed.push(at(widget, [column, y + row * HEIGHT, WIDTH, HEIGHT]));
-        }
-        y += rows * HEIGHT;
-    }
-    placed
-}
-
-fn at(mut widget: Value, [x, y, width, height]: [usize; 4]) -> Value {
-    if let Some(widget) = widget.as_object_mut() {
-        for (name, number) in [("x", x), ("y", y), ("width", width), ("height", height)] {
-            widget.insert(name.to_owned(), json!(number));
-        }
-    }
-    widget
-}
-
-/// The dashboard's text: JSON, a widget a line, so that a change shows as the lines it changes.
-#[must_use]
-pub fn text() -> String {
-    let widgets: Vec<String> = widgets().iter().map(Value::to_string).collect();
-    format!("{{\"widgets\": [\n{}\n]}}\n", widgets.join(",\n"))
-}
-
-/// The template with `dashboard` in the place of the one that it has.
-///
-/// # Errors
-/// It has no place for one.
-pub fn in_template(template: &str, dashboard: &str) -> Result<String> {
-    let (before, after) = template
-        .split_once(OPENING)
-        .context("the template has no DashboardBody: !Sub |")?;
-    let mut written = format!("{before}{OPENING}");
-    for line in dashboard.lines() {
-        written.push_str(&format!("{INDENT}{line}\n"));
-    }
-    let rest = after
-        .split_inclusive('\n')
-        .skip_while(|line| line.starts_with(INDENT));
-    written.extend(rest);
-    Ok(written)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TEMPLATE: &str =
-        "Resources:\n  D:\n    Properties:\n      DashboardBody: !Sub |\n        old\n        old\n\nOutputs: {}\n";
-
-    #[test]
-    fn the_old_dashboard_is_replaced_and_the_rest_stays() {
-        let written = in_template(TEMPLATE, "{\n}\n").unwrap();
-        let expected = TEMPLATE.replace("        old\n        old\n", "        {\n        }\n");
-        assert_eq!(written, expected);
-        assert_eq!(in_template(&written, "{\n}\n").unwrap(), expected);
-    }
-
-    #[test]
-    fn a_template_without_a_place_for_it_is_an_error() {
-        assert!(in_template("Resources: {}\n", "{}").is_err());
-    }
 }
