@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything that the inbox knows of a contact: the conversation and all of its messages, oldest first. JSON. For a customer
-# who asks what is stored about them; to erase it, see docs/SECURITY.md.
+# who asks what is stored about them. DELETE on the conversation's route of the API erases it.
 #
 #   infra/ops/export.sh BOT CONTACT > FILE
 . "$(dirname "$0")/common.sh"

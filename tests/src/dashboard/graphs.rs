@@ -46,7 +46,7 @@ fn each_function(name: &str, stat: &str) -> Vec<Value> {
 }
 
 /// A graph. `period` in seconds.
-fn graph(title: &str, period: u32, lines: Vec<Value>) -> Value {
+fn graph(title: &str, period: u32, lines: &[Value]) -> Value {
     json!({"type": "metric", "properties": {
         "title": title, "region": "${AWS::Region}", "view": "timeSeries", "period": period, "metrics": lines,
     }})
@@ -61,29 +61,26 @@ fn from_log(title: &str, query: &str) -> Value {
 
 pub fn traffic() -> Vec<Value> {
     let requests = |function: &str| {
-        ["2xx", "4xx", "5xx"]
-            .iter()
-            .map(|class| {
-                let words = [function, class];
-                ours(&metric::HTTP_REQUEST_DURATION, words, "SampleCount", class)
-            })
-            .collect()
+        ["2xx", "4xx", "5xx"].map(|class| {
+            let words = [function, class];
+            ours(&metric::HTTP_REQUEST_DURATION, words, "SampleCount", class)
+        })
     };
     let refused =
         |name: &str, label: &str| json!([NAMESPACE, name, {"stat": "Sum", "label": label}]);
     let active = ours(&metric::CONVERSATIONS_ACTIVE, [], "Sum", "conversations");
     vec![
-        graph("Webhooks", 300, requests("webhook")),
-        graph("Inbox requests", 300, requests("inbox")),
+        graph("Webhooks", 300, &requests("webhook")),
+        graph("Inbox requests", 300, &requests("inbox")),
         graph(
             "Webhooks refused",
             300,
-            vec![
+            &[
                 refused("webhook_unauthorized_total", "401"),
                 refused("webhook_turned_away_total", "429"),
             ],
         ),
-        graph("Active conversations per hour", 3600, vec![active]),
+        graph("Active conversations per hour", 3600, &[active]),
     ]
 }
 
@@ -92,7 +89,7 @@ pub fn outcome() -> Vec<Value> {
         graph(
             "No outcome in time",
             60,
-            vec![ours(
+            &[ours(
                 &metric::TURNS_WITHOUT_OUTCOME,
                 [],
                 "Maximum",
@@ -102,12 +99,12 @@ pub fn outcome() -> Vec<Value> {
         graph(
             "Longest wait for an answer (s)",
             60,
-            vec![ours(&metric::OLDEST_OWED, [], "Maximum", "oldest owed")],
+            &[ours(&metric::OLDEST_OWED, [], "Maximum", "oldest owed")],
         ),
         graph(
             "Sweeper",
             300,
-            vec![
+            &[
                 ours(&metric::SWEEPER_HITS, [], "Sum", "hits"),
                 ours(&metric::SWEEPER_FAILED, [], "Sum", "failed"),
                 ours(&metric::SWEEPER_INCOMPLETE, [], "Sum", "incomplete runs"),
@@ -117,7 +114,7 @@ pub fn outcome() -> Vec<Value> {
         graph(
             "Worker's records",
             300,
-            vec![
+            &[
                 ours(&metric::WORKER_RECORDS, [], "Sum", "handled"),
                 ours(&metric::WORKER_RECORDS_AGAIN, [], "Sum", "come again"),
             ],
@@ -141,17 +138,13 @@ pub fn latency() -> Vec<Value> {
         of_aws("AWS/ApiGateway", "Latency", ["ApiId", &place], "p95", label)
     });
     vec![
-        graph("From message to reply (s)", 300, response.to_vec()),
-        graph(
-            "Requests as the function saw them, p95 (s)",
-            300,
-            http.to_vec(),
-        ),
-        graph("Requests as the API saw them, p95 (ms)", 300, api.to_vec()),
+        graph("From message to reply (s)", 300, &response),
+        graph("Requests as the function saw them, p95 (s)", 300, &http),
+        graph("Requests as the API saw them, p95 (ms)", 300, &api),
         graph(
             "Longest invocation (ms)",
             300,
-            each_function("Duration", "Maximum"),
+            &each_function("Duration", "Maximum"),
         ),
     ]
 }
@@ -161,22 +154,22 @@ pub fn cost() -> Vec<Value> {
         graph(
             "Calls to OpenRouter by status and price",
             300,
-            vec![each_of(&metric::OPENROUTER_REQUESTS, "Sum")],
+            &[each_of(&metric::OPENROUTER_REQUESTS, "Sum")],
         ),
         graph(
             "Calls to the second provider by status",
             300,
-            vec![each_of(&metric::SECOND_PROVIDER_REQUESTS, "Sum")],
+            &[each_of(&metric::SECOND_PROVIDER_REQUESTS, "Sum")],
         ),
         graph(
             "Tokens by kind and whose key pays",
             300,
-            vec![each_of(&metric::TOKEN_USAGE, "Sum")],
+            &[each_of(&metric::TOKEN_USAGE, "Sum")],
         ),
         graph(
             "Share of free answers",
             3600,
-            vec![ours(&metric::FREE_MODEL_EFFICIENCY, [], "Average", "free")],
+            &[ours(&metric::FREE_MODEL_EFFICIENCY, [], "Average", "free")],
         ),
         from_log(
             "Cost by model (USD, of the range shown)",
@@ -194,7 +187,7 @@ pub fn queue() -> Vec<Value> {
         graph(
             "Queue",
             60,
-            vec![
+            &[
                 of("ApproximateNumberOfMessagesVisible", "Queue", "ready"),
                 of(
                     "ApproximateNumberOfMessagesNotVisible",
@@ -207,12 +200,12 @@ pub fn queue() -> Vec<Value> {
         graph(
             "Age of the oldest trigger (s)",
             60,
-            vec![of("ApproximateAgeOfOldestMessage", "Queue", "age")],
+            &[of("ApproximateAgeOfOldestMessage", "Queue", "age")],
         ),
         graph(
             "Dead letters",
             60,
-            vec![of(
+            &[of(
                 "ApproximateNumberOfMessagesVisible",
                 "DeadLetterQueue",
                 "waiting",
@@ -227,20 +220,16 @@ pub fn providers() -> Vec<Value> {
         ours(&metric::BREAKER_STATE, [word], "Maximum", word)
     });
     vec![
-        graph(
-            "Breaker: 0 closed, 1 half open, 2 open",
-            60,
-            breakers.to_vec(),
-        ),
+        graph("Breaker: 0 closed, 1 half open, 2 open", 60, &breakers),
         graph(
             "Credits left (USD)",
             3600,
-            vec![ours(&metric::CREDITS_REMAINING, [], "Minimum", "left")],
+            &[ours(&metric::CREDITS_REMAINING, [], "Minimum", "left")],
         ),
         graph(
             "Alerts about credits",
             3600,
-            vec![
+            &[
                 ours(&metric::CREDITS_ALERTS, [], "Sum", "alerts"),
                 ours(&metric::CREDITS_ALERTS, [], "SampleCount", "runs"),
             ],
@@ -263,17 +252,17 @@ pub fn errors() -> Vec<Value> {
         of_aws("AWS/ApiGateway", name, ["ApiId", &place], "Sum", label)
     };
     vec![
-        graph("Errors", 300, each_function("Errors", "Sum")),
-        graph("Throttles", 300, each_function("Throttles", "Sum")),
+        graph("Errors", 300, &each_function("Errors", "Sum")),
+        graph("Throttles", 300, &each_function("Throttles", "Sum")),
         graph(
             "Concurrency",
             60,
-            each_function("ConcurrentExecutions", "Maximum"),
+            &each_function("ConcurrentExecutions", "Maximum"),
         ),
         graph(
             "APIs' refusals",
             300,
-            vec![
+            &[
                 api("5xx", "Api", "webhook 5xx"),
                 api("4xx", "Api", "webhook 4xx"),
                 api("5xx", "InboxApi", "inbox 5xx"),
@@ -283,7 +272,7 @@ pub fn errors() -> Vec<Value> {
         graph(
             "Table",
             300,
-            vec![
+            &[
                 table("ConsumedReadCapacityUnits", "read units"),
                 table("ConsumedWriteCapacityUnits", "write units"),
                 table("ReadThrottleEvents", "throttled reads"),
