@@ -19,6 +19,7 @@ mod dashboard;
 mod functions;
 mod inbox_day;
 mod measured;
+mod operators;
 mod permissions;
 mod queues;
 mod references;
