@@ -113,6 +113,19 @@ fn no_alarm_looks_back_too_far(template: &Template) -> Faults {
     alarms(template).into_iter().filter_map(fault).collect()
 }
 
+/// Any account's alarms are CloudWatch's: the policy says that only this stack's are meant.
+fn is_narrow(document: &Value) -> bool {
+    let statements = document["Statement"].as_array();
+    statements.is_some_and(|statements| {
+        statements.iter().all(|statement| {
+            let alarms = statement["Condition"]["ArnLike"]["aws:SourceArn"]["Fn::Sub"].as_str();
+            alarms.is_some_and(|alarms| {
+                alarms.ends_with(":${AWS::AccountId}:alarm:${AWS::StackName}-*")
+            })
+        })
+    })
+}
+
 /// CloudWatch is a service, not a role of this account: the topic's own policy must let it in, and so must the policy of
 /// a key that the topic is encrypted with. AWS's own key for SNS has none that could.
 fn alarms_may_publish(template: &Template) -> Faults {
@@ -137,7 +150,9 @@ fn alarms_may_publish(template: &Template) -> Faults {
                 let policy = &policy["Properties"];
                 let topics = policy["Topics"].as_array().into_iter().flatten();
                 let is_of_topic = topics.filter_map(ref_target).any(|one| one == topic);
-                is_of_topic && lets(&policy["PolicyDocument"], "sns:Publish")
+                is_of_topic
+                    && is_narrow(&policy["PolicyDocument"])
+                    && lets(&policy["PolicyDocument"], "sns:Publish")
             });
         if !has_policy {
             faults.push(format!("{topic}: alarms may not publish there"));
@@ -348,6 +363,8 @@ fn a_topic_that_alarms_may_not_use_is_seen() {
         ("Principal/Service", json!("events.amazonaws.com")),
         ("Action", json!("sns:Subscribe")),
         ("Effect", json!("Deny")),
+        ("Condition", Value::Null),
+        ("Condition/ArnLike/aws:SourceArn", json!("*")),
     ] {
         let place = of("AlertsPolicy", &format!("{statement}/{rest}"));
         is_seen(check, &place, value, "may not publish");
