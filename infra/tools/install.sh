@@ -48,6 +48,7 @@ command -v npm >/dev/null || debian nodejs npm
 need cargo cc g++ curl python3 node npm "${CHROMIUM:-chromium}"
 
 python_tools aws sam cfn-lint cargo-lambda
+python_tools awscli aws
 python_tools ministack ministack
 python_tools schemathesis schemathesis
 
@@ -61,8 +62,9 @@ fi
 # The crates of every target: cargo-deny reads the whole tree, and the tests fetch nothing.
 cargo fetch --locked --manifest-path "$root/Cargo.toml"
 
-need sam cfn-lint cargo-lambda ministack schemathesis cargo-deny
+need sam cfn-lint cargo-lambda aws ministack schemathesis cargo-deny
 sam --version
 cfn-lint --version
+aws --version
 cargo-lambda lambda --version
 cargo-deny --version

@@ -11,11 +11,16 @@
 )]
 
 mod access;
+mod alarm_entries;
+mod alarms;
 mod api;
 mod as_deployed;
 mod cost;
+mod dashboard;
 mod functions;
 mod inbox_day;
+mod measured;
+mod operators;
 mod permissions;
 mod queues;
 mod references;
@@ -23,6 +28,7 @@ mod samconfig;
 mod secrets;
 mod settings;
 mod table;
+mod watched;
 
 use serde_json::Value;
 use tests::template::Template;
