@@ -286,7 +286,7 @@ impl Intercept for Faults {
                 Some(Fault::Crash(When::After)) => {
                     self.ask(&call, engines).await;
                     self.ended(&call, None);
-                    self.die().await
+                    self.die().await;
                 }
                 Some(Fault::Late(by)) => tokio::time::sleep(by).await,
                 Some(Fault::Error(When::Before)) => {

@@ -146,7 +146,7 @@ impl TestWorld {
     /// die on the way, which looks like a broken connection.
     pub async fn post_until_accepted(&self, body: &Value) -> bool {
         for _ in 0..5 {
-            let served = self.faults.mortal(Role::Webhook, self.post(body));
+            let served = Box::pin(self.faults.mortal(Role::Webhook, self.post(body)));
             if served.await.is_some_and(|(status, _)| status == 200) {
                 return true;
             }
@@ -158,7 +158,7 @@ impl TestWorld {
     /// Invokes the credits function, which may die on the way.
     pub async fn check_credits(&self) -> Option<Result<Checked, CreditsError>> {
         let check = self.world.credits.check("an event");
-        self.faults.mortal(Role::Credits, check).await
+        Box::pin(self.faults.mortal(Role::Credits, check)).await
     }
 
     /// The subjects of the alerts so far.

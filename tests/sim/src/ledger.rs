@@ -55,7 +55,11 @@ pub async fn balanced(stage: &Stage, conversations: &[Vec<Turn>]) -> Result<(), 
     calls(stage, &usage, &turns)
 }
 
-fn same<T: PartialEq + std::fmt::Debug>(what: &str, ledger: T, turns: T) -> Result<(), String> {
+fn same<T: PartialEq + std::fmt::Debug + Copy>(
+    what: &str,
+    ledger: T,
+    turns: T,
+) -> Result<(), String> {
     if ledger == turns {
         return Ok(());
     }

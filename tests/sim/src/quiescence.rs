@@ -53,7 +53,7 @@ macro_rules! must {
 pub async fn reached(stage: &Stage) -> Result<Settled, String> {
     let world = &stage.fleet.world;
     stage.fleet.director.heal();
-    let redrives_at_once = stage.plan.redrives && stage.plan.seed % 2 == 0;
+    let redrives_at_once = stage.plan.redrives && stage.plan.seed.is_multiple_of(2);
     if redrives_at_once {
         world.redrive().await;
     }
@@ -211,7 +211,7 @@ fn statuses_have_reasons(plan: &Plan, c: usize, turns: &[Turn]) -> Result<(), St
         let burst = turn.burst;
         match turn.status {
             TurnStatus::Answered => {
-                must!(!opted_out, "<c{c}> opted out; turn {burst} was answered")
+                must!(!opted_out, "<c{c}> opted out; turn {burst} was answered");
             }
             TurnStatus::Failed | TurnStatus::Undelivered | TurnStatus::Retried => must!(
                 plan.has_faults() || turn.tries > 1,
