@@ -19,6 +19,7 @@ use clivy::metrics::Metrics;
 use clivy::pseudonym::Pseudonyms;
 use clivy::queue::Queue;
 use clivy::table::{OwedTo, Table, keys, schema};
+use clivy::vault::Vault;
 use credits::Credits;
 use dynoxide::Database;
 use inbox::Inbox;
@@ -167,6 +168,7 @@ impl World {
         let for_credits = credits::settings::Settings::from(&mut reader);
         let for_inbox = inbox::settings::Settings::from(&mut reader);
         reader.finish()?;
+        let vault = Vault::of(for_webhook.bot_secrets_key.as_ref())?;
         // Not on the terminal, which is for people.
         let metrics = Metrics::memory();
         let functions = sdk(Wire::new(engines.clone(), parts.intercept));
@@ -230,7 +232,7 @@ impl World {
                 queue_url,
                 pseudonyms.clone(),
             ),
-            table: Table::new(client, TABLE.to_owned(), RETENTION_DAYS),
+            table: Table::new(client, TABLE.to_owned(), RETENTION_DAYS).with_vault(vault),
             webhook: Arc::new(webhook),
             worker: Arc::new(worker),
             sweeper: Arc::new(sweeper),

@@ -14,6 +14,7 @@ use std::time::Duration;
 use crate::conversation::decide::Debounce;
 use crate::llm::{Dialect, LlmSettings};
 use crate::metrics::NAMESPACE;
+use crate::secrets::{self, Rotating};
 
 pub use models::{SecondProvider, default_model, second_provider};
 
@@ -24,6 +25,7 @@ pub struct Reader {
     values: BTreeMap<String, String>,
     faults: Vec<Fault>,
     names: Vec<&'static str>,
+    secrets: Vec<&'static str>,
 }
 
 /// One setting that stops the start.
@@ -72,7 +74,14 @@ impl Reader {
             values,
             faults: Vec::new(),
             names: Vec::new(),
+            secrets: Vec::new(),
         }
+    }
+
+    /// The secrets among the settings that were asked for: what must never be in the environment on AWS.
+    #[must_use]
+    pub fn secrets(&self) -> &[&'static str] {
+        &self.secrets
     }
 
     /// The settings that were asked for, in order.
@@ -127,6 +136,29 @@ impl Reader {
             self.fault(name, "is missing");
             String::new()
         })
+    }
+
+    /// A secret that may be absent: on AWS a parameter of its name, elsewhere a setting.
+    pub fn secret(&mut self, name: &'static str) -> Option<String> {
+        self.secrets.push(name);
+        self.optional(name)
+    }
+
+    /// A secret that must be there.
+    pub fn required_secret(&mut self, name: &'static str) -> String {
+        self.secret(name).unwrap_or_else(|| {
+            self.fault(name, "is missing");
+            String::new()
+        })
+    }
+
+    /// The versions of a secret, each of at least `shortest` characters; none when it is absent.
+    fn rotating(&mut self, name: &'static str, shortest: usize) -> Option<Rotating> {
+        let secret = Rotating::new(&self.secret(name)?)?;
+        if secret.all().any(|one| one.chars().count() < shortest) {
+            self.fault(name, format!("is shorter than {shortest} characters"));
+        }
+        Some(secret)
     }
 
     /// A text with a default.
@@ -231,22 +263,31 @@ impl Stores {
     }
 }
 
-/// The secret behind all pseudonyms: `PSEUDONYM_KEY`, at least 16 characters.
-pub fn pseudonym_key(reader: &mut Reader) -> String {
-    let key = reader.required("PSEUDONYM_KEY");
-    if !key.is_empty() && key.chars().count() < 16 {
-        reader.fault("PSEUDONYM_KEY", "is shorter than 16 characters");
-    }
-    key
+/// The secret behind all pseudonyms: `PSEUDONYM_KEY`, at least 16 characters; while it changes its versions, one a line.
+pub fn pseudonym_key(reader: &mut Reader) -> Rotating {
+    const NAME: &str = "PSEUDONYM_KEY";
+    reader.rotating(NAME, 16).unwrap_or_else(|| {
+        reader.fault(NAME, "is missing");
+        Rotating::missing()
+    })
 }
 
-/// `ADMIN_SECRET`, at least 32 characters: opens the route that makes API keys. None when it is absent.
-pub fn admin_secret(reader: &mut Reader) -> Option<String> {
-    let secret = reader.optional("ADMIN_SECRET")?;
-    if secret.chars().count() < 32 {
-        reader.fault("ADMIN_SECRET", "is shorter than 32 characters");
+/// `ADMIN_SECRET`, at least 32 characters: opens the route that makes API keys. While it changes its versions, one a line: each
+/// of them opens it. None when it is absent.
+pub fn admin_secret(reader: &mut Reader) -> Option<Rotating> {
+    reader.rotating("ADMIN_SECRET", 32)
+}
+
+/// `BOT_SECRETS_KEY`, at least 32 characters: seals the secrets of the bots in the table. While it changes its versions, one a
+/// line. Where the secrets come from SSM it must be there. Elsewhere it may be absent, and the bots' secrets are stored as
+/// they are: a key in the same folder would lock nothing.
+pub fn bot_secrets_key(reader: &mut Reader) -> Option<Rotating> {
+    const NAME: &str = "BOT_SECRETS_KEY";
+    let key = reader.rotating(NAME, 32);
+    if key.is_none() && reader.optional(secrets::PATH).is_some() {
+        reader.fault(NAME, "is missing");
     }
-    Some(secret)
+    key
 }
 
 /// `AI_MAX_TOKENS` (800): the longest answer of a model.
@@ -313,7 +354,7 @@ pub const DEFAULT_MODEL: &str = "openai/gpt-4o-mini";
 pub fn openrouter(reader: &mut Reader) -> LlmSettings {
     LlmSettings {
         dialect: Dialect::OpenRouter,
-        api_key: reader.required("OPENROUTER_API_KEY"),
+        api_key: reader.required_secret("OPENROUTER_API_KEY"),
         base_url: reader.url("OPENROUTER_BASE_URL", Some("https://openrouter.ai/api/v1")),
         http_referer: reader.text("OPENROUTER_HTTP_REFERER", "https://clivy.app"),
         x_title: reader.text("OPENROUTER_X_TITLE", "Clivy"),
@@ -412,6 +453,44 @@ mod tests {
         );
         assert_eq!(retention_days(&mut reader), 90);
         assert!(reader.finish().is_ok());
+    }
+
+    #[test]
+    fn every_version_of_a_secret_must_be_long_enough() {
+        let long = "0123456789abcdef0123456789abcdef";
+        for (name, good, bad) in [
+            (
+                "PSEUDONYM_KEY",
+                "0123456789abcdef\nfedcba9876543210",
+                "0123456789abcdef\nshort",
+            ),
+            ("ADMIN_SECRET", long, "0123456789abcdef"),
+            ("BOT_SECRETS_KEY", long, "0123456789abcdef"),
+        ] {
+            let faults = |value: &str| {
+                let mut reader = reader(&[("PSEUDONYM_KEY", "0123456789abcdef"), (name, value)]);
+                pseudonym_key(&mut reader);
+                admin_secret(&mut reader);
+                bot_secrets_key(&mut reader);
+                reader.finish()
+            };
+            assert_eq!(faults(good), Ok(()), "{name}");
+            assert_eq!(faults(bad).unwrap_err().0[0].name, name);
+        }
+    }
+
+    #[test]
+    fn bots_secrets_may_be_plain_only_where_secrets_are_settings() {
+        let read = |values: &[(&str, &str)]| {
+            let mut reader = reader(values);
+            bot_secrets_key(&mut reader);
+            reader.finish().map_err(|faults| faults.0[0].name)
+        };
+        assert_eq!(read(&[]), Ok(()));
+        assert_eq!(
+            read(&[("SECRETS_PATH", "/clivy/prod")]),
+            Err("BOT_SECRETS_KEY")
+        );
     }
 
     #[test]
