@@ -32,6 +32,7 @@ use crate::invoke::InProcess;
 use crate::mapping::{Invoke, Mapping};
 use crate::sns::{self, Alert, Sns};
 use crate::sqs::{QueueSettings, Redrive, Sqs};
+use crate::ssm::Ssm;
 use crate::tokens::Tokens;
 
 /// The table's name on one machine.
@@ -81,7 +82,7 @@ pub struct Parts {
 /// The system.
 #[derive(Clone)]
 pub struct World {
-    /// DynamoDB, SQS and SNS.
+    /// DynamoDB, SQS, SNS and SSM.
     pub engines: Engines,
     /// The webhook function.
     pub webhook: Arc<Webhook>,
@@ -159,6 +160,7 @@ impl World {
             tokens: Tokens::default(),
             sqs,
             sns,
+            ssm: Ssm::default(),
         };
         // One reader for all functions: the faults of all of them are named at once.
         let mut reader = Reader::new(settings(&engines.sqs, &parts.settings));
@@ -380,7 +382,7 @@ fn settings(sqs: &Sqs, others: &BTreeMap<String, String>) -> BTreeMap<String, St
 }
 
 /// The SDK's configuration over a wire. It insists on a region and on signing, though nobody here checks either.
-pub(crate) fn sdk(wire: Wire) -> SdkConfig {
+pub fn sdk(wire: Wire) -> SdkConfig {
     let credentials = Credentials::new("local", "local", None, None, "local");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())

@@ -16,6 +16,7 @@ pub mod exposition;
 pub mod faults;
 pub mod look;
 pub mod outside;
+pub mod policy;
 pub mod process;
 pub mod template;
 pub mod world;

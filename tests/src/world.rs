@@ -10,6 +10,7 @@ use clivy::conversation::ids::EpochMs;
 use credits::{Checked, CreditsError};
 use futures_util::future::BoxFuture;
 use local::clock::WorldClock;
+use local::engines::Intercept;
 use local::mapping::{Invoke, InvokeError};
 use local::sqs::QueueStats;
 use local::world::{DLQ, Parts, QUEUE, World, memory};
@@ -40,6 +41,15 @@ impl TestWorld {
 
     /// The same with settings that differ from the defaults.
     pub async fn with(bots: &[Bot], settings: &[(&str, &str)]) -> Self {
+        Box::pin(Self::behind(bots, settings, |faults| faults)).await
+    }
+
+    /// The same behind something that stands in front of the faults.
+    pub async fn behind(
+        bots: &[Bot],
+        settings: &[(&str, &str)],
+        front: impl FnOnce(Arc<dyn Intercept>) -> Arc<dyn Intercept>,
+    ) -> Self {
         let faults = Arc::new(Faults::default());
         let outside = Arc::new(Outside::new(Arc::clone(&faults)));
         let mut all: BTreeMap<String, String> = [
@@ -59,7 +69,7 @@ impl TestWorld {
             settings: all,
             http: Arc::clone(&outside) as _,
             clock: Arc::new(WorldClock::starting_at(START)),
-            intercept: Arc::clone(&faults) as _,
+            intercept: front(Arc::clone(&faults) as _),
         };
         // Boxed: opening a world holds all of its parts at once.
         let world = Box::pin(World::open(parts)).await.unwrap();
