@@ -14,6 +14,7 @@ pub mod bubbles;
 pub mod emf;
 pub mod exposition;
 pub mod faults;
+pub mod log;
 pub mod look;
 pub mod outside;
 pub mod policy;

@@ -35,12 +35,14 @@ const SECRETS: [(&str, &str); 4] = [
 /// A world whose functions have these policies.
 async fn guarded(policies: Policies) -> (TestWorld, Arc<Guard>) {
     let mut guard = None;
-    let world = Box::pin(TestWorld::behind(&[bot("demo")], &SECRETS, |faults| {
+    let bots = [bot("demo")];
+    let world = Box::pin(TestWorld::behind(&bots, &SECRETS, |faults| {
         let made = Arc::new(Guard::new(policies, faults));
         guard = Some(Arc::clone(&made));
         made
-    }));
-    (world.await, guard.unwrap())
+    }))
+    .await;
+    (world, guard.unwrap())
 }
 
 /// Every function starts as on AWS: with its secrets from SSM, as its own policy lets it.

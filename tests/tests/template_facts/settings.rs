@@ -146,6 +146,10 @@ fn texts(template: &Template, value: &Value) -> Vec<String> {
             .as_str()
             .map_or_else(|| value.to_string(), str::to_owned)
     };
+    if let Some(text) = value["Fn::Sub"].as_str() {
+        // The longest name that a stack may have.
+        return vec![text.replace("${AWS::StackName}", &"s".repeat(128))];
+    }
     let name = match &value["Fn::If"][1]["Ref"] {
         Value::Null => &value["Ref"],
         inner => inner,
