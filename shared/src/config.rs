@@ -5,6 +5,7 @@
 
 mod credits;
 mod models;
+mod secrets;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,9 +15,10 @@ use std::time::Duration;
 use crate::conversation::decide::Debounce;
 use crate::llm::{Dialect, LlmSettings};
 use crate::metrics::NAMESPACE;
-use crate::secrets::{self, Rotating};
+use crate::secrets::Rotating;
 
 pub use models::{SecondProvider, default_model, second_provider};
+pub use secrets::{admin_secret, bot_secrets_key, pseudonym_key};
 
 pub use credits::credits;
 
@@ -263,33 +265,6 @@ impl Stores {
     }
 }
 
-/// The secret behind all pseudonyms: `PSEUDONYM_KEY`, at least 16 characters; while it changes its versions, one a line.
-pub fn pseudonym_key(reader: &mut Reader) -> Rotating {
-    const NAME: &str = "PSEUDONYM_KEY";
-    reader.rotating(NAME, 16).unwrap_or_else(|| {
-        reader.fault(NAME, "is missing");
-        Rotating::missing()
-    })
-}
-
-/// `ADMIN_SECRET`, at least 32 characters: opens the route that makes API keys. While it changes its versions, one a line: each
-/// of them opens it. None when it is absent.
-pub fn admin_secret(reader: &mut Reader) -> Option<Rotating> {
-    reader.rotating("ADMIN_SECRET", 32)
-}
-
-/// `BOT_SECRETS_KEY`, at least 32 characters: seals the secrets of the bots in the table. While it changes its versions, one a
-/// line. Where the secrets come from SSM it must be there. Elsewhere it may be absent, and the bots' secrets are stored as
-/// they are: a key in the same folder would lock nothing.
-pub fn bot_secrets_key(reader: &mut Reader) -> Option<Rotating> {
-    const NAME: &str = "BOT_SECRETS_KEY";
-    let key = reader.rotating(NAME, 32);
-    if key.is_none() && reader.optional(secrets::PATH).is_some() {
-        reader.fault(NAME, "is missing");
-    }
-    key
-}
-
 /// `AI_MAX_TOKENS` (800): the longest answer of a model.
 pub fn ai_max_tokens(reader: &mut Reader) -> u32 {
     reader.number("AI_MAX_TOKENS", 800, 16..=16_000)
@@ -453,44 +428,6 @@ mod tests {
         );
         assert_eq!(retention_days(&mut reader), 90);
         assert!(reader.finish().is_ok());
-    }
-
-    #[test]
-    fn every_version_of_a_secret_must_be_long_enough() {
-        let long = "0123456789abcdef0123456789abcdef";
-        for (name, good, bad) in [
-            (
-                "PSEUDONYM_KEY",
-                "0123456789abcdef\nfedcba9876543210",
-                "0123456789abcdef\nshort",
-            ),
-            ("ADMIN_SECRET", long, "0123456789abcdef"),
-            ("BOT_SECRETS_KEY", long, "0123456789abcdef"),
-        ] {
-            let faults = |value: &str| {
-                let mut reader = reader(&[("PSEUDONYM_KEY", "0123456789abcdef"), (name, value)]);
-                pseudonym_key(&mut reader);
-                admin_secret(&mut reader);
-                bot_secrets_key(&mut reader);
-                reader.finish()
-            };
-            assert_eq!(faults(good), Ok(()), "{name}");
-            assert_eq!(faults(bad).unwrap_err().0[0].name, name);
-        }
-    }
-
-    #[test]
-    fn bots_secrets_may_be_plain_only_where_secrets_are_settings() {
-        let read = |values: &[(&str, &str)]| {
-            let mut reader = reader(values);
-            bot_secrets_key(&mut reader);
-            reader.finish().map_err(|faults| faults.0[0].name)
-        };
-        assert_eq!(read(&[]), Ok(()));
-        assert_eq!(
-            read(&[("SECRETS_PATH", "/clivy/prod")]),
-            Err("BOT_SECRETS_KEY")
-        );
     }
 
     #[test]

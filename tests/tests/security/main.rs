@@ -9,5 +9,6 @@
 
 mod bot_secrets;
 mod canary;
+mod canary_paths;
 mod renewing;
 mod rotation;
