@@ -11,4 +11,6 @@ for needed in cargo cargo-lambda ministack; do
     exit 1
   }
 done
+# SSM, which the deployed functions have their secrets from.
+cargo test -p tests --test security -- --ignored --nocapture
 exec cargo test -p tests --test ministack_mapping -- --ignored --nocapture

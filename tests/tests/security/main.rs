@@ -10,5 +10,6 @@
 mod bot_secrets;
 mod canary;
 mod canary_paths;
+mod ministack;
 mod renewing;
 mod rotation;
