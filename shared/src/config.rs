@@ -140,10 +140,15 @@ impl Reader {
         })
     }
 
-    /// A secret that may be absent: on AWS a parameter of its name, elsewhere a setting.
+    /// A secret of one version that may be absent: on AWS a parameter of its name, elsewhere a setting.
     pub fn secret(&mut self, name: &'static str) -> Option<String> {
         self.secrets.push(name);
-        self.optional(name)
+        let secret = self.optional(name)?;
+        // It would fit into no header, and every call would fail.
+        if secret.chars().any(char::is_control) {
+            self.fault(name, "is more than one line");
+        }
+        Some(secret)
     }
 
     /// A secret that must be there.
@@ -156,7 +161,8 @@ impl Reader {
 
     /// The versions of a secret, each of at least `shortest` characters; none when it is absent.
     fn rotating(&mut self, name: &'static str, shortest: usize) -> Option<Rotating> {
-        let secret = Rotating::new(&self.secret(name)?)?;
+        self.secrets.push(name);
+        let secret = Rotating::new(&self.optional(name)?)?;
         if secret.all().any(|one| one.chars().count() < shortest) {
             self.fault(name, format!("is shorter than {shortest} characters"));
         }

@@ -68,6 +68,20 @@ mod tests {
     }
 
     #[test]
+    fn a_key_of_a_provider_has_one_version() {
+        let read = |key: &str| {
+            let mut reader = reader(&[("OPENROUTER_API_KEY", key)]);
+            crate::config::openrouter(&mut reader);
+            reader.finish().map_err(|faults| faults.0[0].name)
+        };
+        assert_eq!(read("sk-or-v1-new\n"), Ok(()));
+        assert_eq!(
+            read("sk-or-v1-new\nsk-or-v1-old"),
+            Err("OPENROUTER_API_KEY")
+        );
+    }
+
+    #[test]
     fn bots_secrets_may_be_plain_only_where_secrets_are_settings() {
         let read = |values: &[(&str, &str)]| {
             let mut reader = reader(values);

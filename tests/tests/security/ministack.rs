@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aws_sdk_ssm::Client;
-use aws_sdk_ssm::config::{BehaviorVersion, Credentials, Region};
-use aws_sdk_ssm::types::ParameterType;
 use clivy::secrets::Parameters;
 use local::engines::{Through, Wire};
 use local::world::sdk;
@@ -45,23 +43,13 @@ async fn answer(client: &Client) -> (Vec<(String, String, String, i64)>, Vec<Str
 async fn the_embedded_ssm_answers_as_ministacks_does() {
     let folder = Folder::new();
     let ministack = Ministack::start(folder.path()).await;
-    let theirs = Client::from_conf(
-        aws_sdk_ssm::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::from_static("us-east-1"))
-            .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
-            .endpoint_url(&ministack.base_url)
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .build(),
-    );
+    let theirs = ministack.ssm.clone();
     let world = TestWorld::new(&[]).await;
     let engines = world.world.engines.clone();
     for (name, value) in PUT {
         let name = format!("/clivy/test/{name}");
         engines.ssm.put(&name, value);
-        let put = theirs.put_parameter().name(name).value(value);
-        let put = put.r#type(ParameterType::SecureString).overwrite(true);
-        put.send().await.unwrap();
+        ministack.put_secret(&name, value).await;
     }
     let ours = Client::new(&sdk(Wire::new(engines, Arc::new(Through))));
     assert_eq!(answer(&ours).await, answer(&theirs).await);
