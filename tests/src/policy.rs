@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use crate::faults::{ROLE, Role};
 use crate::template::Template;
 
-/// An action, and the resource as the template names it: `Table`, `Table/index/owed`, `Queue`, `parameter/PSEUDONYM_KEY`.
+/// An action, and the resource as the template names it: `Table`, `Table/index/owed`, `Queue`, `Key/sqs` (the key through SQS
+/// alone), `parameter/PSEUDONYM_KEY`.
 pub type Right = (String, String);
 /// The rights of each function, by its binary.
 pub type Policies = BTreeMap<&'static str, BTreeSet<Right>>;
@@ -38,10 +39,18 @@ fn rights(template: &Template, binary: &str) -> BTreeSet<Right> {
         if statement["Effect"] != "Allow" {
             continue;
         }
+        let via = services(statement);
         for resource in list(&statement["Resource"]) {
             for action in list(&statement["Action"]) {
-                let action = action.as_str().unwrap_or_default().to_owned();
-                rights.insert((action, named(resource)));
+                let action = action.as_str().unwrap_or_default();
+                let names = match via.is_empty() {
+                    true => vec![named(resource)],
+                    false => via
+                        .iter()
+                        .map(|one| format!("{}/{one}", named(resource)))
+                        .collect(),
+                };
+                rights.extend(names.into_iter().map(|name| (action.to_owned(), name)));
             }
         }
     }
@@ -52,6 +61,17 @@ fn list(value: &Value) -> Vec<&Value> {
     match value {
         Value::Array(items) => items.iter().collect(),
         one => vec![one],
+    }
+}
+
+/// The services through which alone a statement allows.
+fn services(statement: &Value) -> Vec<&str> {
+    match &statement["Condition"]["StringEquals"]["kms:ViaService"] {
+        Value::Null => Vec::new(),
+        via => list(via)
+            .into_iter()
+            .filter_map(|service| service["Fn::Sub"].as_str()?.split('.').next())
+            .collect(),
     }
 }
 
@@ -73,9 +93,13 @@ fn named(resource: &Value) -> String {
 /// The rights that a call needs. A transaction needs those of its parts.
 pub fn needs(call: &Call) -> BTreeSet<Right> {
     let mut needed: BTreeSet<Right> = asked(call).into_iter().collect();
-    let of_kms = needed.iter().flat_map(|(action, _)| needs_of_kms(action));
-    let of_kms: Vec<Right> = of_kms
-        .map(|action| ((*action).to_owned(), "Key".to_owned()))
+    let of_kms: Vec<Right> = needed
+        .iter()
+        .flat_map(|(action, _)| {
+            let service = action.split(':').next().unwrap_or_default();
+            let of_kms = needs_of_kms(action).iter();
+            of_kms.map(move |of_kms| ((*of_kms).to_owned(), format!("Key/{service}")))
+        })
         .collect();
     needed.extend(of_kms);
     needed

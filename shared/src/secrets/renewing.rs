@@ -1,6 +1,6 @@
 //! What is made of settings and secrets, and made anew when the secrets have changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -148,7 +148,7 @@ impl<S, T> Renewing<S, T> {
         match self.try_renew(parameters).await {
             Ok(Renewed::Same) => {}
             Ok(Renewed::Changed) => {
-                tracing::info!(step = "secrets_renewed", "a secret has changed")
+                tracing::info!(step = "secrets_renewed", "a secret has changed");
             }
             Err(error) => {
                 // What a fault is about may be in its source, which names settings and shows none.
@@ -191,11 +191,12 @@ impl<S, T> Renewing<S, T> {
     }
 }
 
-/// The names of the secrets among what `read` reads: it is asked with nothing.
+/// The names of the secrets among what `read` reads, each once, as SSM wants them: it is asked with nothing.
 fn secret_names<S>(read: Read<S>) -> Vec<&'static str> {
     let mut reader = Reader::new(Values::new());
     read(&mut reader);
-    reader.secrets().to_vec()
+    let names: BTreeSet<_> = reader.secrets().iter().copied().collect();
+    names.into_iter().collect()
 }
 
 /// The settings with the secrets. Where there are parameters, the environment's own value of a secret does not count: it would

@@ -214,7 +214,7 @@ fn a_policy_that_is_not_the_functions_own_is_seen() {
 #[test]
 fn a_wildcard_is_seen() {
     let check = policies_have_no_wildcards;
-    let statement = "/Resources/WorkerRole/Properties/Policies/0/PolicyDocument/Statement/3";
+    let statement = "/Resources/WorkerRole/Properties/Policies/0/PolicyDocument/Statement/4";
     for action in [
         json!("sqs:*"),
         json!("*"),
@@ -265,7 +265,7 @@ fn a_missing_permission_is_seen() {
     let check = functions_may_do_what_they_are_for;
     let policy =
         |role: &str| format!("/Resources/{role}/Properties/Policies/0/PolicyDocument/Statement");
-    let queue = format!("{}/3/Action", policy("WorkerRole"));
+    let queue = format!("{}/4/Action", policy("WorkerRole"));
     is_seen(
         check,
         &queue,
@@ -278,14 +278,14 @@ fn a_missing_permission_is_seen() {
         json!("sqs:ReceiveMessage"),
         "Worker may not sqs:SendMessage on Queue",
     );
-    let dlq = format!("{}/4/Effect", policy("WorkerRole"));
+    let dlq = format!("{}/5/Effect", policy("WorkerRole"));
     is_seen(
         check,
         &dlq,
         json!("Deny"),
         "Worker may not sqs:SendMessage on DeadLetterQueue",
     );
-    let topic = format!("{}/3/Effect", policy("CreditsRole"));
+    let topic = format!("{}/4/Effect", policy("CreditsRole"));
     is_seen(
         check,
         &topic,

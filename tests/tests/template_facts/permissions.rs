@@ -247,10 +247,11 @@ fn the_policies_are_those_of_the_matrix() {
     let statements = "/Resources/SweeperRole/Properties/Policies/0/PolicyDocument/Statement";
     let more = json!(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]);
     for (pointer, value) in [
-        ("4/Action", json!("dynamodb:GetItem")),
-        ("4/Action", more),
-        ("5/Resource", json!({"Fn::GetAtt": ["Table", "Arn"]})),
+        ("5/Action", json!("dynamodb:GetItem")),
+        ("5/Action", more),
+        ("6/Resource", json!({"Fn::GetAtt": ["Table", "Arn"]})),
         ("1/Resource", Value::Null),
+        ("2/Condition", Value::Null),
     ] {
         let mut template = project_template();
         put(
@@ -276,7 +277,7 @@ async fn a_right_that_is_missing_stops_the_function_and_loses_nothing() {
     for (action, resource) in [
         ("dynamodb:UpdateItem", "Table"),
         ("sqs:SendMessage", "Queue"),
-        ("kms:GenerateDataKey", "Key"),
+        ("kms:GenerateDataKey", "Key/sqs"),
     ] {
         let (world, guard) = Box::pin(guarded(without("webhook", action, resource))).await;
         let halo = bubble("demo", RINA, "A", 0, "Halo");
