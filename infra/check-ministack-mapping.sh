@@ -1,5 +1,5 @@
 #!/bin/sh
-# A second opinion: the functions behind the DynamoDB, SQS and event source mapping of ministack instead of ours.
+# A second opinion: the functions behind the DynamoDB, SQS, SSM and event source mapping of ministack instead of ours.
 # usage: check-ministack-mapping.sh
 # Needs ministack and cargo-lambda on the PATH (pip install ministack==1.5.33 cargo-lambda==1.9.2). The test starts what it needs,
 # on 127.0.0.1 and free ports, and every process goes with it, however it ends.
@@ -11,4 +11,6 @@ for needed in cargo cargo-lambda ministack; do
     exit 1
   }
 done
+# The embedded SSM answers as ministack's.
+cargo test -p tests --test security -- --ignored --nocapture
 exec cargo test -p tests --test ministack_mapping -- --ignored --nocapture

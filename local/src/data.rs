@@ -130,6 +130,7 @@ impl Data {
             tokens: Tokens::default(),
             sqs: Sqs::new("http://127.0.0.1", Arc::new(move || clock.now().0)),
             sns: Sns::new(Arc::new(move || sns_clock.now().0)),
+            ssm: crate::ssm::Ssm::default(),
         };
         let sdk = world::sdk(Wire::new(engines, Arc::new(Through)));
         let client = aws_sdk_dynamodb::Client::new(&sdk);

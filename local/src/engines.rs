@@ -21,15 +21,17 @@ use futures_util::future::BoxFuture;
 
 use crate::sns::{self, Sns};
 use crate::sqs::Sqs;
+use crate::ssm::Ssm;
 use crate::tokens::Tokens;
 
 const DYNAMODB: &str = "DynamoDB_20120810.";
 const SQS: &str = "AmazonSQS.";
+const SSM: &str = "AmazonSSM.";
 /// What calls of SNS are named by; on the wire its form names the action.
 const SNS: &str = "AmazonSNS.";
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// DynamoDB, SQS and SNS.
+/// DynamoDB, SQS, SNS and SSM.
 #[derive(Clone)]
 pub struct Engines {
     /// DynamoDB: dynoxide, embedded.
@@ -40,6 +42,8 @@ pub struct Engines {
     pub sqs: Sqs,
     /// SNS.
     pub sns: Sns,
+    /// SSM.
+    pub ssm: Ssm,
 }
 
 /// One call of an AWS service.
@@ -137,6 +141,9 @@ impl Engines {
                 headers: answer.headers(),
                 body: answer.body,
             };
+        }
+        if let Some(operation) = call.target.strip_prefix(SSM) {
+            return self.ssm.call(operation, &call.body);
         }
         if call.target.starts_with(SNS) {
             return self.sns.call(&call.body);

@@ -21,6 +21,7 @@ pub mod schedule;
 mod settings;
 pub mod sns;
 pub mod sqs;
+pub mod ssm;
 pub mod steps;
 pub mod tokens;
 pub mod world;

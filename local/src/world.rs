@@ -22,6 +22,7 @@ use clivy::metrics::Metrics;
 use clivy::pseudonym::Pseudonyms;
 use clivy::queue::Queue;
 use clivy::table::{OwedTo, Table, keys, schema};
+use clivy::vault::Vault;
 use credits::Credits;
 use dynoxide::Database;
 use inbox::Inbox;
@@ -34,6 +35,7 @@ use crate::invoke::InProcess;
 use crate::mapping::{Invoke, Mapping};
 use crate::sns::{self, Alert, Sns};
 use crate::sqs::{QueueSettings, Redrive, Sqs};
+use crate::ssm::Ssm;
 use crate::tokens::Tokens;
 
 /// The table's name on one machine.
@@ -83,7 +85,7 @@ pub struct Parts {
 /// The system.
 #[derive(Clone)]
 pub struct World {
-    /// DynamoDB, SQS and SNS.
+    /// DynamoDB, SQS, SNS and SSM.
     pub engines: Engines,
     /// The webhook function.
     pub webhook: Arc<Webhook>,
@@ -265,15 +267,17 @@ impl World {
             tokens: Tokens::default(),
             sqs,
             sns,
+            ssm: Ssm::default(),
         };
         // One reader for all functions: the faults of all of them are named at once.
         let mut reader = Reader::new(settings(&engines.sqs, &parts.settings));
-        let _ = webhook::settings::Settings::from(&mut reader);
+        let for_webhook = webhook::settings::Settings::from(&mut reader);
         let _ = worker::settings::Settings::from(&mut reader);
         let _ = sweeper::settings::Settings::from(&mut reader);
         let _ = credits::settings::Settings::from(&mut reader);
         let _ = inbox::settings::Settings::from(&mut reader);
         reader.finish()?;
+        let vault = Vault::of(for_webhook.bot_secrets_key.as_ref())?;
         let instances = Instances {
             engines: engines.clone(),
             intercept: parts.intercept,
@@ -293,7 +297,7 @@ impl World {
         let queue_url = engines.sqs.queue_url(QUEUE);
         Ok(Self {
             queue: Queue::new(direct_queue, queue_url, pseudonyms.clone()),
-            table: Table::new(client, TABLE.to_owned(), RETENTION_DAYS),
+            table: Table::new(client, TABLE.to_owned(), RETENTION_DAYS).with_vault(vault),
             webhook: Arc::new(webhook),
             worker: Arc::new(instances.worker(Arc::clone(&clock))?),
             sweeper: Arc::new(instances.sweeper(Arc::clone(&clock))?),
@@ -442,7 +446,7 @@ fn settings(sqs: &Sqs, others: &BTreeMap<String, String>) -> BTreeMap<String, St
 }
 
 /// The SDK's configuration over a wire. It insists on a region and on signing, though nobody here checks either.
-pub(crate) fn sdk(wire: Wire) -> SdkConfig {
+pub fn sdk(wire: Wire) -> SdkConfig {
     let credentials = Credentials::new("local", "local", None, None, "local");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())

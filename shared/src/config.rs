@@ -5,6 +5,7 @@
 
 mod credits;
 mod models;
+mod secrets;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,8 +15,10 @@ use std::time::Duration;
 use crate::conversation::decide::Debounce;
 use crate::llm::{Dialect, LlmSettings};
 use crate::metrics::NAMESPACE;
+use crate::secrets::Rotating;
 
 pub use models::{SecondProvider, default_model, second_provider};
+pub use secrets::{admin_secret, bot_secrets_key, pseudonym_key};
 
 pub use credits::credits;
 
@@ -24,6 +27,7 @@ pub struct Reader {
     values: BTreeMap<String, String>,
     faults: Vec<Fault>,
     names: Vec<&'static str>,
+    secrets: Vec<&'static str>,
 }
 
 /// One setting that stops the start.
@@ -72,7 +76,14 @@ impl Reader {
             values,
             faults: Vec::new(),
             names: Vec::new(),
+            secrets: Vec::new(),
         }
+    }
+
+    /// The secrets among the settings that were asked for: what must never be in the environment on AWS.
+    #[must_use]
+    pub fn secrets(&self) -> &[&'static str] {
+        &self.secrets
     }
 
     /// The settings that were asked for, in order.
@@ -127,6 +138,35 @@ impl Reader {
             self.fault(name, "is missing");
             String::new()
         })
+    }
+
+    /// A secret of one version that may be absent: on AWS a parameter of its name, elsewhere a setting.
+    pub fn secret(&mut self, name: &'static str) -> Option<String> {
+        self.secrets.push(name);
+        let secret = self.optional(name)?;
+        // It would fit into no header, and every call would fail.
+        if secret.chars().any(char::is_control) {
+            self.fault(name, "is more than one line");
+        }
+        Some(secret)
+    }
+
+    /// A secret that must be there.
+    pub fn required_secret(&mut self, name: &'static str) -> String {
+        self.secret(name).unwrap_or_else(|| {
+            self.fault(name, "is missing");
+            String::new()
+        })
+    }
+
+    /// The versions of a secret, each of at least `shortest` characters; none when it is absent.
+    fn rotating(&mut self, name: &'static str, shortest: usize) -> Option<Rotating> {
+        self.secrets.push(name);
+        let secret = Rotating::new(&self.optional(name)?)?;
+        if secret.all().any(|one| one.chars().count() < shortest) {
+            self.fault(name, format!("is shorter than {shortest} characters"));
+        }
+        Some(secret)
     }
 
     /// A text with a default.
@@ -231,24 +271,6 @@ impl Stores {
     }
 }
 
-/// The secret behind all pseudonyms: `PSEUDONYM_KEY`, at least 16 characters.
-pub fn pseudonym_key(reader: &mut Reader) -> String {
-    let key = reader.required("PSEUDONYM_KEY");
-    if !key.is_empty() && key.chars().count() < 16 {
-        reader.fault("PSEUDONYM_KEY", "is shorter than 16 characters");
-    }
-    key
-}
-
-/// `ADMIN_SECRET`, at least 32 characters: opens the route that makes API keys. None when it is absent.
-pub fn admin_secret(reader: &mut Reader) -> Option<String> {
-    let secret = reader.optional("ADMIN_SECRET")?;
-    if secret.chars().count() < 32 {
-        reader.fault("ADMIN_SECRET", "is shorter than 32 characters");
-    }
-    Some(secret)
-}
-
 /// `AI_MAX_TOKENS` (800): the longest answer of a model.
 pub fn ai_max_tokens(reader: &mut Reader) -> u32 {
     reader.number("AI_MAX_TOKENS", 800, 16..=16_000)
@@ -313,7 +335,7 @@ pub const DEFAULT_MODEL: &str = "openai/gpt-4o-mini";
 pub fn openrouter(reader: &mut Reader) -> LlmSettings {
     LlmSettings {
         dialect: Dialect::OpenRouter,
-        api_key: reader.required("OPENROUTER_API_KEY"),
+        api_key: reader.required_secret("OPENROUTER_API_KEY"),
         base_url: reader.url("OPENROUTER_BASE_URL", Some("https://openrouter.ai/api/v1")),
         http_referer: reader.text("OPENROUTER_HTTP_REFERER", "https://clivy.app"),
         x_title: reader.text("OPENROUTER_X_TITLE", "Clivy"),

@@ -3,18 +3,21 @@
 
 use std::fmt;
 
-use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use ring::hmac;
 use sha2::{Digest, Sha256};
 
 use crate::conversation::ids::{BotId, Contact, ConversationId, hex, unhex};
+use crate::sealing::{Sealer, mac};
+use crate::secrets::Rotating;
 
-/// Makes pseudonyms, and opens those that can be opened.
+pub use crate::sealing::CannotOpen;
+
+/// Makes pseudonyms, and opens those that can be opened. While the secret changes it has two versions: everything is made
+/// with the current one, and what either has sealed is opened.
 #[derive(Clone)]
 pub struct Pseudonyms {
     hash_key: [u8; 32],
-    nonce_key: [u8; 32],
-    seal_key: LessSafeKey,
+    current: Sealer,
+    others: Vec<Sealer>,
 }
 
 impl fmt::Debug for Pseudonyms {
@@ -23,26 +26,17 @@ impl fmt::Debug for Pseudonyms {
     }
 }
 
-/// A sealed contact that this key cannot open: made with another key, or damaged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the sealed contact cannot be opened with this key")]
-pub struct CannotOpen;
-
 impl Pseudonyms {
     /// Derives what is needed from the secret.
     ///
     /// # Errors
-    /// Never in practice: the derived key has the length that the cipher wants.
-    pub fn new(secret: &str) -> Result<Self, CannotOpen> {
-        let derive = |purpose: &str| -> [u8; 32] {
-            Sha256::digest(format!("clivy/{purpose}/{secret}")).into()
-        };
-        let seal_key =
-            UnboundKey::new(&CHACHA20_POLY1305, &derive("seal")).map_err(|_| CannotOpen)?;
+    /// Never in practice: the derived keys have the length that the cipher wants.
+    pub fn new(secret: &Rotating) -> Result<Self, CannotOpen> {
+        let sealer = |secret: &str| Sealer::new(derive("nonce", secret), &derive("seal", secret));
         Ok(Self {
-            hash_key: derive("hash"),
-            nonce_key: derive("nonce"),
-            seal_key: LessSafeKey::new(seal_key),
+            hash_key: derive("hash", secret.current()),
+            current: sealer(secret.current())?,
+            others: secret.others().map(sealer).collect::<Result<_, _>>()?,
         })
     }
 
@@ -76,51 +70,35 @@ impl Pseudonyms {
     /// # Errors
     /// Never in practice: the cipher refuses only texts of gigabytes.
     pub fn seal(&self, bot_id: &BotId, contact: &Contact) -> Result<String, CannotOpen> {
-        let name = format!("{}|{}", bot_id.as_str(), contact.as_str());
-        let nonce: [u8; NONCE_LEN] = mac(&self.nonce_key, name.as_bytes())
-            .first_chunk()
-            .copied()
-            .ok_or(CannotOpen)?;
-        let mut text = contact.as_str().as_bytes().to_vec();
-        self.seal_key
-            .seal_in_place_append_tag(
-                Nonce::assume_unique_for_key(nonce),
-                Aad::from(bot_id.as_str()),
-                &mut text,
-            )
-            .map_err(|_| CannotOpen)?;
-        Ok(hex(&nonce) + &hex(&text))
+        let sealed = self.current.seal(bot_id.as_str(), contact.as_str())?;
+        Ok(hex(&sealed))
     }
 
     /// The contact inside a trigger.
     ///
     /// # Errors
-    /// Sealed with another key or for another bot, or damaged.
+    /// Sealed with neither version of the key, or for another bot, or damaged.
     pub fn open(&self, bot_id: &BotId, sealed: &str) -> Result<Contact, CannotOpen> {
         let bytes = unhex(sealed).ok_or(CannotOpen)?;
-        let (nonce, text) = bytes.split_first_chunk::<NONCE_LEN>().ok_or(CannotOpen)?;
-        let mut text = text.to_vec();
-        let plain = self
-            .seal_key
-            .open_in_place(
-                Nonce::assume_unique_for_key(*nonce),
-                Aad::from(bot_id.as_str()),
-                &mut text,
-            )
-            .map_err(|_| CannotOpen)?;
-        let plain = std::str::from_utf8(plain).map_err(|_| CannotOpen)?;
-        Contact::new(plain).map_err(|_| CannotOpen)
+        let plain = std::iter::once(&self.current)
+            .chain(&self.others)
+            .find_map(|sealer| sealer.open(bot_id.as_str(), &bytes).ok())
+            .ok_or(CannotOpen)?;
+        Contact::new(&plain).map_err(|_| CannotOpen)
     }
 }
 
-fn mac(key: &[u8; 32], text: &[u8]) -> Vec<u8> {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, key);
-    hmac::sign(&key, text).as_ref().to_vec()
+fn derive(purpose: &str, secret: &str) -> [u8; 32] {
+    Sha256::digest(format!("clivy/{purpose}/{secret}")).into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn of(secret: &str) -> Pseudonyms {
+        Pseudonyms::new(&Rotating::new(secret).unwrap()).unwrap()
+    }
 
     fn id(bot: &str, contact: &str) -> ConversationId {
         ConversationId {
@@ -131,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_sealed_contact_shows_no_digit_run_and_opens_only_with_its_key_and_bot() {
-        let names = Pseudonyms::new("secret").unwrap();
+        let names = of("secret");
         let a = id("demo", "6281100020001");
         let sealed = names.seal(&a.bot_id, &a.contact).unwrap();
         assert!(!sealed.contains("6281100020001"));
@@ -139,13 +117,44 @@ mod tests {
         assert_eq!(names.seal(&a.bot_id, &a.contact).unwrap(), sealed);
         let other_bot = BotId::new("other").unwrap();
         assert_eq!(names.open(&other_bot, &sealed), Err(CannotOpen));
-        let other_key = Pseudonyms::new("secret2").unwrap();
+        let other_key = of("secret2");
         assert_eq!(other_key.open(&a.bot_id, &sealed), Err(CannotOpen));
     }
 
     #[test]
+    fn a_contact_sealed_before_the_secret_had_versions_opens_still() {
+        // What the version without them wrote (N-1): secret, bot and contact as above.
+        let sealed =
+            "bced1f93c337b1d3a8fe0e31716ae3e96eb8a06b19692ee65ab7e59d7fc419d2bada8088d81e004f18";
+        let a = id("demo", "6281100020001");
+        assert_eq!(of("secret").open(&a.bot_id, sealed), Ok(a.contact));
+    }
+
+    #[test]
+    fn while_the_secret_changes_both_versions_open_and_the_first_one_seals() {
+        let a = id("demo", "6281100020001");
+        let (old, new) = (of("old"), of("new"));
+        let (announced, changed) = (of("old\nnew"), of("new\nold"));
+        // An instance that has seen the change, and one that has seen the announcement only, read each other.
+        for (writer, reader) in [
+            (&old, &announced),
+            (&announced, &old),
+            (&announced, &changed),
+            (&changed, &announced),
+            (&changed, &new),
+        ] {
+            let sealed = writer.seal(&a.bot_id, &a.contact).unwrap();
+            assert_eq!(reader.open(&a.bot_id, &sealed).unwrap(), a.contact);
+        }
+        let sealed = changed.seal(&a.bot_id, &a.contact).unwrap();
+        assert_eq!(old.open(&a.bot_id, &sealed), Err(CannotOpen));
+        assert_eq!(announced.conversation(&a), old.conversation(&a));
+        assert_eq!(changed.conversation(&a), new.conversation(&a));
+    }
+
+    #[test]
     fn damaged_seals_are_refused_without_a_panic() {
-        let names = Pseudonyms::new("secret").unwrap();
+        let names = of("secret");
         let bot = BotId::new("demo").unwrap();
         for sealed in ["", "0", "zz", "00", "6281100020001", &"00".repeat(40), "é"] {
             assert_eq!(names.open(&bot, sealed), Err(CannotOpen));
@@ -154,13 +163,13 @@ mod tests {
 
     #[test]
     fn pseudonyms_differ_by_bot_contact_key_and_purpose() {
-        let names = Pseudonyms::new("secret").unwrap();
+        let names = of("secret");
         let a = id("demo", "6281100020001");
         let all = [
             names.conversation(&a),
             names.conversation(&id("demo", "6281100020002")),
             names.conversation(&id("demo2", "6281100020001")),
-            Pseudonyms::new("other").unwrap().conversation(&a),
+            of("other").conversation(&a),
             names.user(&a).chars().take(16).collect(),
         ];
         let distinct: std::collections::BTreeSet<_> = all.iter().collect();

@@ -308,6 +308,7 @@ fn code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
 mod tests {
     use super::*;
     use crate::conversation::ids::Contact;
+    use crate::secrets::Rotating;
 
     fn queue() -> Queue {
         let config = aws_sdk_sqs::Config::builder()
@@ -316,7 +317,7 @@ mod tests {
         Queue::new(
             Client::from_conf(config),
             "http://127.0.0.1:1/q".to_owned(),
-            Pseudonyms::new("a secret of sixteen").unwrap(),
+            Pseudonyms::new(&Rotating::new("a secret of sixteen").unwrap()).unwrap(),
         )
     }
 

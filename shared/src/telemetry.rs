@@ -2,6 +2,13 @@
 
 use tracing_subscriber::EnvFilter;
 
+use crate::config::{self, Reader};
+
+/// [`init_json`] at the environment's `LOG_LEVEL`. A bad one is told with the other settings.
+pub fn init_from_env() {
+    init_json(&config::log_level(&mut Reader::from_env()));
+}
+
 /// Writes JSON lines to standard output, as CloudWatch wants them. Call once, at the start of `main`.
 pub fn init_json(level: &str) {
     tracing_subscriber::fmt()

@@ -24,6 +24,29 @@ pub enum Role {
     Inbox,
 }
 
+impl Role {
+    /// Every function.
+    pub const ALL: [Self; 5] = [
+        Self::Webhook,
+        Self::Worker,
+        Self::Sweeper,
+        Self::Credits,
+        Self::Inbox,
+    ];
+
+    /// The name of its binary.
+    #[must_use]
+    pub fn binary(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Worker => "worker",
+            Self::Sweeper => "sweeper",
+            Self::Credits => "credits",
+            Self::Inbox => "inbox",
+        }
+    }
+}
+
 tokio::task_local! {
     /// The function that the current task runs.
     pub static ROLE: Role;

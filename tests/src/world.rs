@@ -42,23 +42,24 @@ impl TestWorld {
 
     /// The same with settings that differ from the defaults.
     pub async fn with(bots: &[Bot], settings: &[(&str, &str)]) -> Self {
-        Self::build(bots, settings, |faults| faults).await
+        Box::pin(Self::behind(bots, settings, |faults| faults)).await
     }
 
     /// A world whose requests are counted.
     pub async fn metered(bots: &[Bot]) -> (Self, Arc<Meter>) {
         let mut meter = None;
-        let world = Self::build(bots, &[], |faults| {
+        let world = Self::behind(bots, &[], |faults| {
             Arc::clone(meter.insert(Arc::new(Meter::before(faults)))) as _
         });
         let world = world.await;
         (world, meter.unwrap())
     }
 
-    async fn build(
+    /// A world with something in front of the faults.
+    pub async fn behind(
         bots: &[Bot],
         settings: &[(&str, &str)],
-        intercept: impl FnOnce(Arc<Faults>) -> Arc<dyn Intercept>,
+        front: impl FnOnce(Arc<dyn Intercept>) -> Arc<dyn Intercept>,
     ) -> Self {
         let faults = Arc::new(Faults::default());
         let outside = Arc::new(Outside::new(Arc::clone(&faults)));
@@ -79,7 +80,7 @@ impl TestWorld {
             settings: all,
             http: Arc::clone(&outside) as _,
             clock: Arc::new(WorldClock::starting_at(START)),
-            intercept: intercept(Arc::clone(&faults)),
+            intercept: front(Arc::clone(&faults) as _),
         };
         // Boxed: opening a world holds all of its parts at once.
         let world = Box::pin(World::open(parts)).await.unwrap();

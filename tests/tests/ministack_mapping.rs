@@ -1,4 +1,4 @@
-//! A second opinion: the functions behind ministack's DynamoDB, SQS and event source mapping instead of ours.
+//! A second opinion: the functions behind ministack's DynamoDB, SQS, SSM and event source mapping instead of ours.
 
 #![allow(
     clippy::unwrap_used,
@@ -18,12 +18,14 @@ use axum::routing::post;
 use clivy::clock::{Clock, SystemClock};
 use clivy::conversation::bot::Bot;
 use clivy::http::Network;
+use clivy::secrets::Rotating;
 use clivy::table::Table;
+use clivy::vault::Vault;
 use local::world::{DLQ, QUEUE, TABLE, as_deployed};
 use serde_json::{Value, json};
 use tests::bubbles::{bot, bubble};
 use tests::process::folder::Folder;
-use tests::process::lambda::{Environment, SECRET, Watch};
+use tests::process::lambda::{Environment, SECRET, SECRETS, SECRETS_PATH, SecretsFrom, Watch};
 use tests::process::ministack::Ministack;
 use tests::process::wire::{self, Served};
 use tests::process::{eventually, one_machine, within};
@@ -106,11 +108,19 @@ async fn behind_another_mapping_a_burst_gets_one_reply_and_a_bad_record_becomes_
     let (folder, served) = (Folder::new(), Served::start().await);
     let ministack = Ministack::start(folder.path()).await;
     ministack.deploy().await;
-    let table = Table::new(ministack.dynamodb.clone(), TABLE.to_owned(), 90);
+    for (name, value) in SECRETS {
+        let name = format!("{SECRETS_PATH}/{name}");
+        ministack.put_secret(&name, value).await;
+    }
+    // The bot's own secrets are sealed with one of those: the functions open them.
+    let key = Rotating::new(SECRETS[2].1).unwrap();
+    let table = Table::new(ministack.dynamodb.clone(), TABLE.to_owned(), 90)
+        .with_vault(Some(Vault::new(&key).unwrap()));
     let now = SystemClock.now();
     table.put_bot(&secret_bot(&served), now).await.unwrap();
     let environment = Environment {
         aws_url: &ministack.base_url,
+        secrets: SecretsFrom::Ssm,
         outside: &served,
         port: Watch::port(),
     };

@@ -11,7 +11,7 @@ use serde_json::json;
 use tests::bubbles::bubble;
 use tests::process::eventually;
 use tests::process::folder::Folder;
-use tests::process::lambda::{Environment, SECRET, Watch};
+use tests::process::lambda::{Environment, SECRET, SecretsFrom, Watch};
 use tests::process::one_machine::Wish;
 use tests::process::wire::Served;
 
@@ -44,6 +44,7 @@ async fn three_bubbles_reach_the_functions_under_cargo_lambda_watch_and_get_one_
     assert!(!run.process.output().contains(SECRET));
     let environment = Environment {
         aws_url: &run.base_url,
+        secrets: SecretsFrom::Environment,
         outside: &served,
         port,
     };

@@ -29,7 +29,7 @@ impl Settings {
     /// Reads them, leaving the faults in the reader.
     pub fn from(reader: &mut Reader) -> Self {
         let openrouter = config::openrouter(reader);
-        let management = reader.optional("OPENROUTER_MANAGEMENT_KEY");
+        let management = reader.secret("OPENROUTER_MANAGEMENT_KEY");
         Self {
             table_name: reader.required("TABLE_NAME"),
             alert_topic_arn: reader.required("ALERT_TOPIC_ARN"),

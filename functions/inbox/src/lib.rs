@@ -28,6 +28,7 @@ use clivy::metrics::Metrics;
 use clivy::pseudonym::Pseudonyms;
 use clivy::queue::Queue;
 use clivy::table::Table;
+use clivy::vault::Vault;
 use settings::Settings;
 
 pub use problem::Problem;
@@ -61,7 +62,7 @@ impl Inbox {
     /// The inbox over the AWS SDK and the network.
     ///
     /// # Errors
-    /// The machine's TLS roots cannot be read, or the pseudonyms' key is not usable.
+    /// The machine's TLS roots cannot be read, or a key is not usable.
     pub fn on_aws(sdk: &SdkConfig, settings: Settings) -> anyhow::Result<Self> {
         Self::new(
             aws_sdk_dynamodb::Client::new(sdk),
@@ -76,7 +77,7 @@ impl Inbox {
     /// The inbox over the clients given.
     ///
     /// # Errors
-    /// The pseudonyms' key is not usable.
+    /// A key is not usable.
     pub fn new(
         dynamodb: aws_sdk_dynamodb::Client,
         sqs: aws_sdk_sqs::Client,
@@ -86,9 +87,11 @@ impl Inbox {
         settings: Settings,
     ) -> anyhow::Result<Self> {
         let pseudonyms = Pseudonyms::new(&settings.pseudonym_key)?;
+        let vault = Vault::of(settings.bot_secrets_key.as_ref())?;
         let stores = &settings.stores;
         Ok(Self {
-            table: Table::new(dynamodb, stores.table_name.clone(), settings.retention_days),
+            table: Table::new(dynamodb, stores.table_name.clone(), settings.retention_days)
+                .with_vault(vault),
             queue: Queue::new(sqs, stores.queue_url.clone(), pseudonyms.clone()),
             llm: LlmClient::new(Arc::clone(&http), settings.openrouter.clone()),
             http,

@@ -2,22 +2,28 @@
 
 use std::sync::Arc;
 
-use clivy::{
-    aws,
-    config::{self, Reader},
-    telemetry,
-};
+use clivy::{aws, secrets::Renewing, telemetry};
 use inbox::{Inbox, settings::Settings};
+use lambda_http::{Request, Service, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     aws::install_crypto();
-    let settings = config::read(Reader::from_env(), Settings::from)?;
-    telemetry::init_json(&settings.log_level);
-    let sdk = aws::load().await;
-    let inbox = Arc::new(Inbox::on_aws(&sdk, settings)?);
-    inbox.warm_up().await;
-    lambda_http::run(inbox::router(inbox))
+    telemetry::init_from_env();
+    let make = |sdk: &_, settings| {
+        let inbox = Arc::new(Inbox::on_aws(sdk, settings)?);
+        Ok((Arc::clone(&inbox), inbox::router(inbox)))
+    };
+    let renewing = Arc::new(Renewing::on_aws(Settings::from, make).await?);
+    renewing.current().await.0.warm_up().await;
+    let handler = service_fn(move |request: Request| {
+        let renewing = Arc::clone(&renewing);
+        async move {
+            let mut router = renewing.current().await.1.clone();
+            router.call(request).await
+        }
+    });
+    lambda_http::run(handler)
         .await
         .map_err(anyhow::Error::from_boxed)
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clivy::config::{self, Reader, Stores};
 use clivy::conversation::bot::ModelEntry;
 use clivy::llm::LlmSettings;
+use clivy::secrets::Rotating;
 
 /// Everything the inbox reads at start.
 #[derive(Clone)]
@@ -14,7 +15,9 @@ pub struct Settings {
     /// `DLQ_URL`.
     pub dlq_url: String,
     /// `PSEUDONYM_KEY`.
-    pub pseudonym_key: String,
+    pub pseudonym_key: Rotating,
+    /// `BOT_SECRETS_KEY`: seals the bots' secrets in the table; without it they are plain there.
+    pub bot_secrets_key: Option<Rotating>,
     /// `MESSAGE_RETENTION_DAYS`.
     pub retention_days: u32,
     /// `LOG_LEVEL`.
@@ -30,8 +33,8 @@ pub struct Settings {
     pub debounce_seconds: u32,
     /// `OUTCOME_DEADLINE_SECONDS` (300), in milliseconds: after which a customer without an outcome is counted.
     pub outcome_deadline_ms: i64,
-    /// `ADMIN_SECRET`: opens the route that makes the first API key of an owner; without it there is no such route.
-    pub admin_secret: Option<String>,
+    /// `ADMIN_SECRET`: opens the route that makes the first API key of an owner; each version while it changes. Without it there is no such route.
+    pub admin_secret: Option<Rotating>,
     /// How to reach OpenRouter.
     pub openrouter: LlmSettings,
     /// `OPENROUTER_MODEL` and `OPENROUTER_CONTEXT_TOKENS`: the model of bots that name none.
@@ -49,6 +52,7 @@ impl Settings {
             stores: Stores::read(reader),
             dlq_url: reader.url("DLQ_URL", None),
             pseudonym_key: config::pseudonym_key(reader),
+            bot_secrets_key: config::bot_secrets_key(reader),
             retention_days: config::retention_days(reader),
             log_level: config::log_level(reader),
             metrics_namespace: config::metrics_namespace(reader),

@@ -1,6 +1,7 @@
 //! The sweeper's settings.
 
 use clivy::config::{self, Reader, Stores};
+use clivy::secrets::Rotating;
 
 /// Everything the sweeper reads at start.
 #[derive(Clone, Debug)]
@@ -8,7 +9,7 @@ pub struct Settings {
     /// Table and queue.
     pub stores: Stores,
     /// `PSEUDONYM_KEY`.
-    pub pseudonym_key: String,
+    pub pseudonym_key: Rotating,
     /// `LOG_LEVEL`.
     pub log_level: String,
     /// `METRICS_NAMESPACE` (Clivy).

@@ -17,6 +17,7 @@ use clivy::metrics::{Metrics, RequestServed};
 use clivy::pseudonym::{CannotOpen, Pseudonyms};
 use clivy::queue::Queue;
 use clivy::table::Table;
+use clivy::vault::Vault;
 use lambda_http::{Body, Request, Response};
 
 pub use admit::{Admitted, admit};
@@ -56,7 +57,7 @@ impl Webhook {
     /// The webhook over the clients given. Bots that require neither a signature nor a secret path are refused.
     ///
     /// # Errors
-    /// The pseudonyms' key is not usable.
+    /// A key is not usable.
     pub fn new(
         dynamodb: aws_sdk_dynamodb::Client,
         sqs: aws_sdk_sqs::Client,
@@ -66,7 +67,9 @@ impl Webhook {
     ) -> Result<Self, CannotOpen> {
         let Settings { stores, .. } = settings;
         let pseudonyms = Pseudonyms::new(&settings.pseudonym_key)?;
-        let table = Table::new(dynamodb, stores.table_name, settings.retention_days);
+        let vault = Vault::of(settings.bot_secrets_key.as_ref())?;
+        let table =
+            Table::new(dynamodb, stores.table_name, settings.retention_days).with_vault(vault);
         Ok(Self {
             bots: Bots::new(table.clone(), Arc::clone(&clock), settings.bot_cache),
             queue: Queue::new(sqs, stores.queue_url, pseudonyms.clone()),

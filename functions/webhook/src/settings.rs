@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clivy::config::{self, Reader, Stores};
+use clivy::secrets::Rotating;
 
 /// Everything the webhook reads at start.
 #[derive(Clone, Debug)]
@@ -10,7 +11,9 @@ pub struct Settings {
     /// Table and queue.
     pub stores: Stores,
     /// `PSEUDONYM_KEY`.
-    pub pseudonym_key: String,
+    pub pseudonym_key: Rotating,
+    /// `BOT_SECRETS_KEY`: seals the bots' secrets in the table; without it they are plain there.
+    pub bot_secrets_key: Option<Rotating>,
     /// `DEBOUNCE_SECONDS`.
     pub debounce_seconds: u32,
     /// `WEBHOOK_TIMEOUT_MS`.
@@ -33,6 +36,7 @@ impl Settings {
         Self {
             stores: Stores::read(reader),
             pseudonym_key: config::pseudonym_key(reader),
+            bot_secrets_key: config::bot_secrets_key(reader),
             debounce_seconds: config::debounce_seconds(reader),
             timeout: Duration::from_millis(u64::from(config::webhook_timeout_ms(reader))),
             bot_cache: config::bot_cache(reader),

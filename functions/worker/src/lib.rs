@@ -37,6 +37,7 @@ use clivy::metrics::Metrics;
 use clivy::pseudonym::Pseudonyms;
 use clivy::queue::Queue;
 use clivy::table::Table;
+use clivy::vault::Vault;
 
 use settings::{Rules, Settings};
 
@@ -98,7 +99,7 @@ impl Worker {
     /// The worker over the clients given.
     ///
     /// # Errors
-    /// The pseudonyms' key is not usable.
+    /// A key is not usable.
     pub fn new(
         dynamodb: aws_sdk_dynamodb::Client,
         sqs: aws_sdk_sqs::Client,
@@ -114,7 +115,8 @@ impl Worker {
             dynamodb,
             settings.stores.table_name,
             settings.retention_days,
-        );
+        )
+        .with_vault(Vault::of(settings.bot_secrets_key.as_ref())?);
         Ok(Self {
             bots: Bots::new(table.clone(), Arc::clone(&clock), settings.bot_cache),
             table,

@@ -9,6 +9,7 @@ use clivy::conversation::decide::Debounce;
 use clivy::conversation::rate::RateLimit;
 use clivy::llm::LlmSettings;
 use clivy::prompt::Limits;
+use clivy::secrets::Rotating;
 
 /// The thresholds of a turn.
 #[derive(Clone, Debug)]
@@ -60,7 +61,9 @@ pub struct Settings {
     /// `DLQ_URL`.
     pub dlq_url: String,
     /// `PSEUDONYM_KEY`.
-    pub pseudonym_key: String,
+    pub pseudonym_key: Rotating,
+    /// `BOT_SECRETS_KEY`: seals the bots' secrets in the table; without it they are plain there.
+    pub bot_secrets_key: Option<Rotating>,
     /// `BOT_CACHE_SECONDS`.
     pub bot_cache: Duration,
     /// `MESSAGE_RETENTION_DAYS`.
@@ -86,6 +89,7 @@ impl Settings {
             stores: Stores::read(reader),
             dlq_url: reader.url("DLQ_URL", None),
             pseudonym_key: config::pseudonym_key(reader),
+            bot_secrets_key: config::bot_secrets_key(reader),
             bot_cache: config::bot_cache(reader),
             retention_days: config::retention_days(reader),
             log_level: config::log_level(reader),

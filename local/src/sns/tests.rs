@@ -18,6 +18,7 @@ fn engines() -> Engines {
         tokens: Tokens::default(),
         sqs: Sqs::new("http://127.0.0.1", Arc::new(|| 0)),
         sns,
+        ssm: crate::ssm::Ssm::default(),
     }
 }
 

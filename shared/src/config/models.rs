@@ -31,35 +31,39 @@ pub struct SecondProvider {
 }
 
 /// `SECOND_PROVIDER_BASE_URL`, `SECOND_PROVIDER_API_KEY` and `SECOND_PROVIDER_MODEL`: all of them, or none for no
-/// second provider.
+/// second provider. The key alone is no fault: it is a secret, which is put where it belongs before the provider is.
 pub fn second_provider(reader: &mut Reader) -> Option<SecondProvider> {
-    const NAMES: [&str; 3] = [
-        "SECOND_PROVIDER_BASE_URL",
-        "SECOND_PROVIDER_API_KEY",
-        "SECOND_PROVIDER_MODEL",
-    ];
-    let values = NAMES.map(|name| reader.optional(name));
-    if let [Some(_), Some(api_key), Some(model)] = &values {
+    let [base_url_name, key_name, model_name] = NAMES;
+    let api_key = reader.secret(key_name);
+    let [base_url, model] = [base_url_name, model_name].map(|name| reader.optional(name));
+    if base_url.is_none() && model.is_none() {
+        return None;
+    }
+    if let (Some(_), Some(api_key), Some(model)) = (&base_url, &api_key, &model) {
         return Some(SecondProvider {
             settings: LlmSettings {
                 dialect: Dialect::OpenAi,
                 api_key: api_key.clone(),
-                base_url: reader.url("SECOND_PROVIDER_BASE_URL", None),
+                base_url: reader.url(base_url_name, None),
                 http_referer: String::new(),
                 x_title: String::new(),
             },
             model: ModelEntry::named(model),
         });
     }
-    if values.iter().any(Option::is_some) {
-        for (name, value) in NAMES.into_iter().zip(&values) {
-            if value.is_none() {
-                reader.fault(name, "is missing, and the other settings of it are there");
-            }
+    for (name, value) in NAMES.into_iter().zip([&base_url, &api_key, &model]) {
+        if value.is_none() {
+            reader.fault(name, "is missing, and the other settings of it are there");
         }
     }
     None
 }
+
+const NAMES: [&str; 3] = [
+    "SECOND_PROVIDER_BASE_URL",
+    "SECOND_PROVIDER_API_KEY",
+    "SECOND_PROVIDER_MODEL",
+];
 
 #[cfg(test)]
 mod tests {
@@ -114,6 +118,10 @@ mod tests {
             assert_eq!(faults.0.len(), 1);
             assert_eq!(faults.0[0].name, all[missing].0);
         }
+        let key_alone = [("SECOND_PROVIDER_API_KEY", "hunter2")];
+        let mut reader_of_key = reader(&key_alone);
+        assert!(second_provider(&mut reader_of_key).is_none());
+        assert!(reader_of_key.finish().is_ok());
         let mut bad = all;
         bad[0].1 = "llm.example";
         let mut reader = reader(&bad);

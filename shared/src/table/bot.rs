@@ -110,7 +110,9 @@ impl Table {
         for item in items {
             let sk = item.get("sk").and_then(|sk| sk.as_s().ok()).cloned();
             match sk.as_deref() {
-                Some(keys::BOT_SETTINGS) => bot = Some(json(OPERATION, &item)?),
+                Some(keys::BOT_SETTINGS) => {
+                    bot = Some(self.read_settings(OPERATION, bot_id, &item)?);
+                }
                 Some(sk) if sk.starts_with(keys::DOCUMENT_PREFIX) => {
                     documents.push(json(OPERATION, &item)?);
                 }
@@ -159,7 +161,7 @@ impl Table {
         };
         let text = |name: &str| item.get(name).and_then(|text| text.as_s().ok()).cloned();
         let stored = StoredBot {
-            bot: json(OPERATION, &item)?,
+            bot: self.read_settings(OPERATION, bot_id, &item)?,
             stamp: stamp_of(&item),
             documents_made: number(&item, "documents_made").unwrap_or_default(),
             file: text("file_hash")

@@ -75,7 +75,8 @@ impl Table {
         set.insert("json".to_owned(), to_json(OPERATION, &was.bot.deleted())?);
         set.insert("bot_owner".to_owned(), s(was.bot.owner.as_str()));
         set.insert("deleted_at".to_owned(), n(now.0));
-        let mut writes = vec![self.update_settings(bot_id, set, "file_hash, file_url", before)?];
+        let mut writes =
+            vec![self.update_settings(bot_id, set, "file_hash, file_url, sealed", before)?];
         writes.extend(self.give_up_token(bot_id, &was.bot.gateway.token).await?);
         let name = keys::bot(bot_id);
         match self

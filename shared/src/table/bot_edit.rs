@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 
-use super::bot::{BotState, Condition, FileMark, stamped, to_json};
+use super::bot::{BotState, Condition, FileMark, stamped};
 use super::schema::item_key;
 use super::store::update;
 use super::{Item, Name, Table, TableError, Transacted, keys, s};
@@ -105,13 +105,14 @@ impl Table {
             ..edit.bot.clone()
         };
         let mut set = stamped(stamp);
-        set.insert("json".to_owned(), to_json("write_settings", &settings)?);
+        let remove = self.put_settings("write_settings", &settings, &mut set)?;
         set.insert("bot_owner".to_owned(), s(settings.owner.as_str()));
         if let Some(file) = file {
             set.insert("file_hash".to_owned(), s(&file.hash));
             set.insert("file_url".to_owned(), s(&file.url));
         }
-        self.update_settings(&settings.bot_id, set, "deleted_at", edit.before)
+        let remove = format!("deleted_at{remove}");
+        self.update_settings(&settings.bot_id, set, &remove, edit.before)
     }
 
     /// An update of `CFG` under the condition that nobody has written it since: sets what is in `set`, removes `remove`.

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::bot::{BotState, FileMark, stamped, to_json};
 use super::bot_edit::{listed, next_stamp, token_item};
 use super::schema::item_key;
-use super::{BotEdit, Kind, Name, StoredDocument, Table, TableError, Transacted, keys, s};
+use super::{BotEdit, Item, Kind, Name, StoredDocument, Table, TableError, Transacted, keys, s};
 use crate::conversation::bot::{Bot, Document, Gateway};
 use crate::conversation::bot_limits::MAX_DOCUMENTS;
 use crate::conversation::ids::{BotId, EpochMs, hex};
@@ -79,11 +79,10 @@ impl Table {
             gateway: Gateway { url, ..bot.gateway },
             ..bot
         };
-        let set = [
-            ("json".to_owned(), to_json(OPERATION, &moved)?),
-            ("file_url".to_owned(), s(&mark.url)),
-        ];
-        let write = self.update_settings(&bot_id, set.into(), "deleted_at", before)?;
+        let mut set: Item = [("file_url".to_owned(), s(&mark.url))].into();
+        let remove = self.put_settings(OPERATION, &moved, &mut set)?;
+        let remove = format!("deleted_at{remove}");
+        let write = self.update_settings(&bot_id, set, &remove, before)?;
         self.transact_all(OPERATION, vec![write]).await
     }
 

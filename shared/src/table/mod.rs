@@ -7,6 +7,7 @@ mod bot;
 mod bot_delete;
 mod bot_edit;
 mod bot_file;
+mod bot_settings;
 mod bot_versions;
 mod breaker;
 mod breaker_pause;
@@ -80,6 +81,7 @@ pub use turn::Turn;
 pub use turns::ListedTurn;
 
 use crate::error::Class;
+use crate::vault::Vault;
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -89,6 +91,7 @@ pub struct Table {
     client: Client,
     name: String,
     retention_ms: i64,
+    vault: Option<Vault>,
 }
 
 /// Why an operation failed for a reason of its own, a lost race not being one.
@@ -169,7 +172,15 @@ impl Table {
             client,
             name,
             retention_ms: i64::from(retention_days) * 86_400_000,
+            vault: None,
         }
+    }
+
+    /// The same table, which seals the bots' secrets that it writes and opens those that it reads. Without a vault they are
+    /// written as they are, and sealed ones cannot be read.
+    #[must_use]
+    pub fn with_vault(self, vault: Option<Vault>) -> Self {
+        Self { vault, ..self }
     }
 
     /// When an item written now may be deleted, in seconds since 1970 as DynamoDB's TTL wants it.

@@ -89,6 +89,7 @@ async fn puts_per_second(dynamodb: dynoxide::Database) -> anyhow::Result<f64> {
         tokens: local::tokens::Tokens::default(),
         sqs: Sqs::new("http://127.0.0.1", Arc::new(|| 0)),
         sns: local::sns::Sns::new(Arc::new(|| 0)),
+        ssm: local::ssm::Ssm::default(),
     };
     let key = |name: &str, kind: &str| json!({"AttributeName": name, "KeyType": kind});
     let attribute = |name: &str| json!({"AttributeName": name, "AttributeType": "S"});

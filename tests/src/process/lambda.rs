@@ -13,8 +13,23 @@ use super::{Process, build, free_port};
 const COMPILE_PATIENCE: Duration = Duration::from_secs(900);
 /// The segment that the test bot's webhooks must carry: the functions serve no open bot.
 pub const SECRET: &str = "rahasia-toko-kopi";
-/// The key of the pseudonyms: the same one for all functions, as the template gives it to them.
-const PSEUDONYM_KEY: &str = "a-key-for-tests-only";
+/// Where the functions find their secrets in SSM.
+pub const SECRETS_PATH: &str = "/clivy/tests";
+/// Their secrets: the same ones for all functions.
+pub const SECRETS: [(&str, &str); 3] = [
+    ("PSEUDONYM_KEY", "a-key-for-tests-only"),
+    ("OPENROUTER_API_KEY", "sk-or-v1-test"),
+    ("BOT_SECRETS_KEY", "a-key-that-seals-the-secrets-of-bots"),
+];
+
+/// Where the functions have their secrets from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecretsFrom {
+    /// The environment, as on a machine of one's own; there the bots' secrets are not sealed.
+    Environment,
+    /// SSM at the same address, as on AWS; somebody has put [`SECRETS`] there.
+    Ssm,
+}
 
 /// Functions that `cargo lambda watch` serves.
 pub struct Watch {
@@ -29,6 +44,8 @@ pub struct Watch {
 pub struct Environment<'a> {
     /// Where DynamoDB and SQS are, and the queues' addresses begin.
     pub aws_url: &'a str,
+    /// The secrets.
+    pub secrets: SecretsFrom,
     /// The model.
     pub outside: &'a Served,
     /// Where they shall be invoked: a port that is free.
@@ -140,11 +157,19 @@ fn settings(environment: &Environment<'_>) -> Vec<(&'static str, String)> {
         ("AWS_ACCESS_KEY_ID", "local"),
         ("AWS_SECRET_ACCESS_KEY", "local"),
         ("TABLE_NAME", local::world::TABLE),
-        ("PSEUDONYM_KEY", PSEUDONYM_KEY),
-        ("OPENROUTER_API_KEY", "sk-or-v1-test"),
         // Long enough that three bubbles are one burst on a busy machine too.
         ("DEBOUNCE_SECONDS", "4"),
     ];
     settings.extend(fixed.map(|(name, value)| (name, value.to_owned())));
+    match environment.secrets {
+        SecretsFrom::Environment => {
+            let secrets = SECRETS.iter().take(2);
+            settings.extend(secrets.map(|(name, value)| (*name, (*value).to_owned())));
+        }
+        SecretsFrom::Ssm => {
+            settings.push(("AWS_ENDPOINT_URL_SSM", aws_url.to_owned()));
+            settings.push(("SECRETS_PATH", SECRETS_PATH.to_owned()));
+        }
+    }
     settings
 }

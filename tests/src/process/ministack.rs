@@ -1,10 +1,11 @@
-//! ministack: another emulator's DynamoDB, SQS and event source mapping, as a second opinion on ours.
+//! ministack: another emulator's DynamoDB, SQS, SSM and event source mapping, as a second opinion on ours.
 
 use std::path::Path;
 use std::process::Command;
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_sqs::types::QueueAttributeName;
+use aws_sdk_ssm::types::ParameterType;
 use local::world::{DLQ, QUEUE, TABLE, as_deployed};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -21,6 +22,8 @@ pub struct Ministack {
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// Its SQS.
     pub sqs: aws_sdk_sqs::Client,
+    /// Its SSM.
+    pub ssm: aws_sdk_ssm::Client,
 }
 
 impl Ministack {
@@ -52,6 +55,15 @@ impl Ministack {
             ),
             sqs: aws_sdk_sqs::Client::from_conf(
                 aws_sdk_sqs::Config::builder()
+                    .behavior_version(BehaviorVersion::latest())
+                    .region(Region::from_static("us-east-1"))
+                    .credentials_provider(credentials())
+                    .endpoint_url(&base_url)
+                    .http_client(aws_smithy_http_client::Builder::new().build_http())
+                    .build(),
+            ),
+            ssm: aws_sdk_ssm::Client::from_conf(
+                aws_sdk_ssm::Config::builder()
                     .behavior_version(BehaviorVersion::latest())
                     .region(Region::from_static("us-east-1"))
                     .credentials_provider(credentials())
@@ -100,6 +112,13 @@ impl Ministack {
             .send()
             .await
             .unwrap();
+    }
+
+    /// Puts a `SecureString`, over the one that is there.
+    pub async fn put_secret(&self, name: &str, value: &str) {
+        let put = self.ssm.put_parameter().name(name).value(value);
+        let put = put.r#type(ParameterType::SecureString).overwrite(true);
+        put.send().await.unwrap();
     }
 
     /// Maps the queue to a function that is invoked at `invoke_url`.

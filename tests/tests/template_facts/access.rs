@@ -77,12 +77,12 @@ fn policies_have_no_wildcards(template: &Template) -> Faults {
                 one => vec![one],
             };
             for resource in resources {
-                let by_sub = resource["Fn::Sub"].as_str();
+                let by_sub = resource["Fn::Sub"].as_str().unwrap_or_default();
+                let is_part = by_sub.starts_with("${") && by_sub.contains(".Arn}");
                 let named = arn_target(resource).is_some()
                     || topic_target(template, resource).is_some()
-                    || by_sub.is_some_and(|text| {
-                        text.starts_with("${") && text.contains(".Arn}") && !text.contains('*')
-                    });
+                    || ((is_part || is_secret_of_the_stack(by_sub))
+                        && !by_sub.contains(['*', '?']));
                 if !named {
                     faults.push(format!(
                         "{id}: a resource that is not this stack's, or a wildcard"
@@ -92,6 +92,13 @@ fn policies_have_no_wildcards(template: &Template) -> Faults {
         }
     }
     faults
+}
+
+/// The ARN of one secret: SSM holds them, not the stack, so that no reference leads to it.
+fn is_secret_of_the_stack(text: &str) -> bool {
+    let path = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/clivy/${AWS::StackName}/";
+    text.strip_prefix(path)
+        .is_some_and(|name| !name.is_empty() && !name.contains('/'))
 }
 
 /// What each function must be allowed to do for the settings and events it has; SAM adds nothing to a given role.
@@ -207,7 +214,7 @@ fn a_policy_that_is_not_the_functions_own_is_seen() {
 #[test]
 fn a_wildcard_is_seen() {
     let check = policies_have_no_wildcards;
-    let statement = "/Resources/WorkerRole/Properties/Policies/0/PolicyDocument/Statement/1";
+    let statement = "/Resources/WorkerRole/Properties/Policies/0/PolicyDocument/Statement/4";
     for action in [
         json!("sqs:*"),
         json!("*"),
@@ -220,6 +227,10 @@ fn a_wildcard_is_seen() {
         json!({"Fn::Sub": "${Table.Arn}/index/*"}),
         json!([{"Fn::GetAtt": ["Table", "Arn"]}, "*"]),
     );
+    let secret = |path: &str| {
+        let arn = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/";
+        json!({"Fn::Sub": format!("{arn}{path}")})
+    };
     for resource in [
         json!("*"),
         sub,
@@ -228,6 +239,10 @@ fn a_wildcard_is_seen() {
         // Of a table, Ref is the name.
         json!({"Ref": "Table"}),
         json!({"Fn::Sub": "*"}),
+        // Another stack's secrets, all secrets of this one, something below one.
+        secret("clivy/other/PSEUDONYM_KEY"),
+        secret("clivy/${AWS::StackName}/*"),
+        secret("clivy/${AWS::StackName}/A/B"),
         Value::Null,
     ] {
         is_seen(
@@ -250,7 +265,7 @@ fn a_missing_permission_is_seen() {
     let check = functions_may_do_what_they_are_for;
     let policy =
         |role: &str| format!("/Resources/{role}/Properties/Policies/0/PolicyDocument/Statement");
-    let queue = format!("{}/1/Action", policy("WorkerRole"));
+    let queue = format!("{}/4/Action", policy("WorkerRole"));
     is_seen(
         check,
         &queue,
@@ -263,14 +278,14 @@ fn a_missing_permission_is_seen() {
         json!("sqs:ReceiveMessage"),
         "Worker may not sqs:SendMessage on Queue",
     );
-    let dlq = format!("{}/2/Effect", policy("WorkerRole"));
+    let dlq = format!("{}/5/Effect", policy("WorkerRole"));
     is_seen(
         check,
         &dlq,
         json!("Deny"),
         "Worker may not sqs:SendMessage on DeadLetterQueue",
     );
-    let topic = format!("{}/1/Effect", policy("CreditsRole"));
+    let topic = format!("{}/4/Effect", policy("CreditsRole"));
     is_seen(
         check,
         &topic,

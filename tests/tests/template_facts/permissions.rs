@@ -1,120 +1,119 @@
 //! What the functions really ask of AWS against what their policies allow: every call is allowed, and nothing is
 //! allowed that no call needs.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
-use local::clock::WorldClock;
-use local::engines::{Call, Engines, Intercept, Lost, Reply};
-use local::sns::{form, topic_arn};
-use local::world::{ALERTS, DLQ, Parts, QUEUE, TABLE, World, memory};
+use clivy::config::Reader;
+use clivy::secrets::Renewing;
+use local::engines::Wire;
+use local::sns::topic_arn;
+use local::world::{ALERTS, DLQ, QUEUE, TABLE, sdk};
 use serde_json::{Value, json};
 use tests::bubbles::{bot, bubble};
-use tests::faults::{Faults, ROLE, Role};
-use tests::outside::{Account, MODEL_URL, Model, Outside};
-use tests::template::Template;
+use tests::faults::{Fault, ROLE, Role, When};
+use tests::outside::{Account, Model};
+use tests::policy::{Guard, Policies, allowed};
+use tests::template::project_root;
 use tests::world::{START, TestWorld};
 
 use crate::inbox_day::inbox_day;
-use crate::{arn_target, project_template, put, strings, topic_target};
+use crate::{project_template, put};
 
-/// A function's binary, an action, and the resource as the template names it.
-type Use = (&'static str, String, String);
+/// The secrets of a world, which its functions also find in SSM.
+const SECRETS: [(&str, &str); 4] = [
+    ("PSEUDONYM_KEY", "a-key-for-tests-only"),
+    ("BOT_SECRETS_KEY", "a-key-that-seals-the-secrets-of-bots"),
+    ("OPENROUTER_API_KEY", "sk-or-v1-test"),
+    (
+        "ADMIN_SECRET",
+        "a-secret-of-more-than-thirty-two-characters",
+    ),
+];
 
-/// Writes down every call, under the function that makes it.
-#[derive(Default)]
-struct Recorder {
-    uses: Mutex<BTreeSet<Use>>,
+/// A world whose functions have these policies.
+async fn guarded(policies: Policies) -> (TestWorld, Arc<Guard>) {
+    let mut guard = None;
+    let bots = [bot("demo")];
+    let world = Box::pin(TestWorld::behind(&bots, &SECRETS, |faults| {
+        let made = Arc::new(Guard::new(policies, faults));
+        guard = Some(Arc::clone(&made));
+        made
+    }))
+    .await;
+    (world, guard.unwrap())
 }
 
-impl Intercept for Recorder {
-    fn intercept<'a>(
-        &'a self,
-        call: Call,
-        engines: &'a Engines,
-    ) -> BoxFuture<'a, Result<Reply, Lost>> {
-        if let Ok(role) = ROLE.try_with(|role| *role) {
-            let binary = match role {
-                Role::Webhook => "webhook",
-                Role::Worker => "worker",
-                Role::Sweeper => "sweeper",
-                Role::Credits => "credits",
-                Role::Inbox => "inbox",
-            };
-            let needed = needs(&call);
-            if let Ok(mut uses) = self.uses.lock() {
-                uses.extend(
-                    needed
-                        .into_iter()
-                        .map(|(action, resource)| (binary, action, resource)),
-                );
-            }
-        }
-        Box::pin(async move { Ok(engines.call(&call).await) })
+/// Every function starts as on AWS: with its secrets from SSM, as its own policy lets it.
+async fn start_all(day: &TestWorld, guard: &Arc<Guard>) {
+    async fn start<S: Send>(
+        role: Role,
+        read: fn(&mut Reader) -> S,
+        environment: &BTreeMap<String, String>,
+        day: &TestWorld,
+        guard: &Arc<Guard>,
+    ) {
+        let engines = day.world.engines.clone();
+        let ssm = aws_sdk_ssm::Client::new(&sdk(Wire::new(engines, Arc::clone(guard) as _)));
+        let clock = Arc::clone(&day.world.clock);
+        let starting = Renewing::new(environment.clone(), ssm, read, |_| Ok(()), clock);
+        ROLE.scope(role, starting).await.unwrap();
     }
-}
-
-/// The actions that a call needs, with their resources. A transaction needs those of its parts.
-fn needs(call: &Call) -> Vec<(String, String)> {
-    let target = call.target.as_str();
-    if let Some(action) = target.strip_prefix("AmazonSNS.") {
-        let topic = form(&call.body).and_then(|mut form| form.remove("TopicArn"));
-        let resource = match topic {
-            Some(arn) if arn == topic_arn(ALERTS) => "Alerts".to_owned(),
-            other => other.unwrap_or_default(),
-        };
-        return vec![(format!("sns:{action}"), resource)];
+    let engines = &day.world.engines;
+    for (name, value) in SECRETS {
+        engines.ssm.put(&format!("/clivy/test/{name}"), value);
     }
-    let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
-    if let Some(operation) = target.strip_prefix("AmazonSQS.") {
-        let url = body["QueueUrl"].as_str().unwrap_or_default();
-        let resource = match url.rsplit('/').next() {
-            Some(DLQ) => "DeadLetterQueue",
-            Some(QUEUE) => "Queue",
-            _ => url,
-        };
-        return vec![(format!("sqs:{operation}"), resource.to_owned())];
-    }
-    let operation = target.strip_prefix("DynamoDB_20120810.").unwrap_or(target);
-    let table = |name: &Value| {
-        if name == TABLE {
-            "Table".to_owned()
-        } else {
-            name.to_string()
-        }
-    };
-    match operation {
-        "TransactWriteItems" => {
-            let parts = body["TransactItems"].as_array().into_iter().flatten();
-            parts
-                .filter_map(Value::as_object)
-                .flatten()
-                .map(|(kind, part)| {
-                    let action = if kind == "ConditionCheck" {
-                        "ConditionCheckItem".to_owned()
-                    } else {
-                        format!("{kind}Item")
-                    };
-                    (format!("dynamodb:{action}"), table(&part["TableName"]))
-                })
-                .collect()
-        }
-        "BatchGetItem" | "BatchWriteItem" => body["RequestItems"]
-            .as_object()
-            .into_iter()
-            .flatten()
-            .map(|(name, _)| (format!("dynamodb:{operation}"), table(&json!(name))))
-            .collect(),
-        _ => {
-            let mut resource = table(&body["TableName"]);
-            if let Some(index) = body["IndexName"].as_str() {
-                resource = format!("{resource}/index/{index}");
-            }
-            vec![(format!("dynamodb:{operation}"), resource)]
-        }
-    }
+    let environment = [
+        ("SECRETS_PATH", "/clivy/test".to_owned()),
+        ("TABLE_NAME", TABLE.to_owned()),
+        ("QUEUE_URL", engines.sqs.queue_url(QUEUE)),
+        ("DLQ_URL", engines.sqs.queue_url(DLQ)),
+        ("ALERT_TOPIC_ARN", topic_arn(ALERTS)),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    let environment = &environment;
+    start(
+        Role::Webhook,
+        webhook::settings::Settings::from,
+        environment,
+        day,
+        guard,
+    )
+    .await;
+    start(
+        Role::Worker,
+        worker::settings::Settings::from,
+        environment,
+        day,
+        guard,
+    )
+    .await;
+    start(
+        Role::Sweeper,
+        sweeper::settings::Settings::from,
+        environment,
+        day,
+        guard,
+    )
+    .await;
+    start(
+        Role::Credits,
+        credits::settings::Settings::from,
+        environment,
+        day,
+        guard,
+    )
+    .await;
+    start(
+        Role::Inbox,
+        inbox::settings::Settings::from,
+        environment,
+        day,
+        guard,
+    )
+    .await;
 }
 
 const RINA: &str = "6281100030001";
@@ -122,39 +121,11 @@ const BUDI: &str = "6281100030002";
 const SARI: &str = "6281100030003";
 
 /// Everything that the functions ask of AWS in a day of all kinds: a burst of the largest size, the shop's own messages, a
-/// model that is down until the DLQ and the redrive, a busy conversation, answers that are owed, credits that end.
-async fn a_day() -> BTreeSet<Use> {
-    let recorder = Arc::new(Recorder::default());
-    let faults = Arc::new(Faults::default());
-    let outside = Arc::new(Outside::new(Arc::clone(&faults)));
-    let settings = [
-        ("PSEUDONYM_KEY", "a-key-for-tests-only"),
-        ("OPENROUTER_API_KEY", "sk-or-v1-test"),
-        ("OPENROUTER_BASE_URL", MODEL_URL),
-        ("OPENROUTER_MODEL", "test/model"),
-        (
-            "ADMIN_SECRET",
-            "a-secret-of-more-than-thirty-two-characters",
-        ),
-    ];
-    let world = Box::pin(World::open(Parts {
-        dynamodb: memory().unwrap(),
-        base_url: "http://127.0.0.1".to_owned(),
-        settings: settings
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into(),
-        http: Arc::clone(&outside) as _,
-        clock: Arc::new(WorldClock::starting_at(START)),
-        intercept: Arc::clone(&recorder) as _,
-    }))
-    .await
-    .unwrap();
-    world.put_bots(&[bot("demo")]).await.unwrap();
-    let day = TestWorld {
-        world,
-        outside,
-        faults,
-    };
+/// model that is down until the DLQ and the redrive, a busy conversation, answers that are owed, credits that end. All of it
+/// goes through a client that refuses what the policies do not allow.
+async fn a_day(policies: Policies) -> Arc<Guard> {
+    let (day, guard) = Box::pin(guarded(policies)).await;
+    start_all(&day, &guard).await;
     let warm_up = async {
         ROLE.scope(Role::Webhook, day.world.webhook.warm_up()).await;
         ROLE.scope(Role::Worker, day.world.worker.warm_up()).await;
@@ -217,54 +188,141 @@ async fn a_day() -> BTreeSet<Use> {
         tokio::time::sleep(Duration::from_secs(3_600)).await;
     }
     assert_eq!(day.world.alerts().len(), 2);
-    recorder.uses.lock().unwrap().clone()
+    guard
 }
 
-/// What the policies allow on the table, the queues and the topic, but for polling, which Lambda itself does with the role.
-fn allowed(template: &Template) -> BTreeSet<Use> {
-    let mut uses = BTreeSet::new();
-    for binary in ["webhook", "worker", "sweeper", "credits", "inbox"] {
-        let Some((_, function)) = template.function_of_binary(binary) else {
-            continue;
-        };
-        for statement in crate::access::statements(template, function) {
-            let target = arn_target(&statement["Resource"])
-                .or_else(|| topic_target(template, &statement["Resource"]));
-            let resource = match target {
-                Some(id) => id.to_owned(),
-                None => strings(&statement["Resource"]["Fn::Sub"])
-                    .concat()
-                    .replace("${", "")
-                    .replace(".Arn}", ""),
-            };
-            for action in strings(&statement["Action"]) {
-                let is_polling = binary == "worker" && POLLING.contains(&action);
-                if !action.starts_with("logs:") && !is_polling {
-                    uses.insert((binary, action.to_owned(), resource.clone()));
-                }
-            }
-        }
-    }
-    uses
-}
-
-const POLLING: [&str; 3] = [
+/// What no call of a function uses: Lambda itself polls the queue and writes the logs with the role.
+const OF_LAMBDA: [&str; 5] = [
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
     "sqs:ReceiveMessage",
     "sqs:DeleteMessage",
     "sqs:GetQueueAttributes",
 ];
 
+fn without_lambdas_own(mut policies: Policies) -> Policies {
+    for (binary, rights) in &mut policies {
+        // Only the worker's queue is polled; the inbox asks for its depth by itself.
+        rights.retain(|(action, _)| {
+            let is_lambdas = OF_LAMBDA.contains(&action.as_str());
+            !is_lambdas || (action.starts_with("sqs:") && *binary != "worker")
+        });
+    }
+    policies
+}
+
 #[tokio::test(start_paused = true)]
 async fn policies_allow_what_the_functions_do_and_nothing_else() {
-    let uses = Box::pin(a_day()).await;
-    assert_eq!(allowed(&project_template()), uses);
+    let policies = allowed(&project_template());
+    let guard = Box::pin(a_day(policies.clone())).await;
+    assert_eq!(guard.refused(), [].into());
+    assert_eq!(without_lambdas_own(policies), guard.used());
+}
 
-    // Less or more than that is seen.
-    let statement =
-        "/Resources/SweeperRole/Properties/Policies/0/PolicyDocument/Statement/2/Action";
-    for action in ["dynamodb:Query", "dynamodb:PutItem"] {
+/// The matrix: who may do what with what, for people to read.
+fn matrix() -> BTreeMap<String, BTreeMap<String, Vec<String>>> {
+    let file = project_root().join("infra/permissions.toml");
+    toml::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
+}
+
+/// The rights of the policies in the matrix's shape.
+fn as_matrix(policies: &Policies) -> BTreeMap<String, BTreeMap<String, Vec<String>>> {
+    let mut matrix = BTreeMap::new();
+    for (binary, rights) in policies {
+        let function: &mut BTreeMap<String, Vec<String>> =
+            matrix.entry((*binary).to_owned()).or_default();
+        for (action, resource) in rights {
+            let resources = function.entry(action.clone()).or_default();
+            resources.push(resource.clone());
+        }
+    }
+    matrix
+}
+
+#[test]
+fn the_policies_are_those_of_the_matrix() {
+    assert_eq!(as_matrix(&allowed(&project_template())), matrix());
+
+    // Less than that, more than that, and another resource are seen.
+    let statements = "/Resources/SweeperRole/Properties/Policies/0/PolicyDocument/Statement";
+    let more = json!(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]);
+    for (pointer, value) in [
+        ("5/Action", json!("dynamodb:GetItem")),
+        ("5/Action", more),
+        ("6/Resource", json!({"Fn::GetAtt": ["Table", "Arn"]})),
+        ("1/Resource", Value::Null),
+        ("2/Condition", Value::Null),
+    ] {
         let mut template = project_template();
-        put(&mut template.document, statement, json!(action));
-        assert_ne!(allowed(&template), uses);
+        put(
+            &mut template.document,
+            &format!("{statements}/{pointer}"),
+            value,
+        );
+        assert_ne!(as_matrix(&allowed(&template)), matrix(), "{pointer}");
+    }
+}
+
+/// The policies without one right.
+fn without(binary: &str, action: &str, resource: &str) -> Policies {
+    let mut policies = allowed(&project_template());
+    let right = (action.to_owned(), resource.to_owned());
+    let rights = policies.get_mut(binary).unwrap();
+    assert!(rights.remove(&right), "{binary} has no {action}");
+    policies
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_right_that_is_missing_stops_the_function_and_loses_nothing() {
+    for (action, resource) in [
+        ("dynamodb:UpdateItem", "Table"),
+        ("sqs:SendMessage", "Queue"),
+        ("kms:GenerateDataKey", "Key/sqs"),
+    ] {
+        let (world, guard) = Box::pin(guarded(without("webhook", action, resource))).await;
+        let halo = bubble("demo", RINA, "A", 0, "Halo");
+        let (status, _) = ROLE.scope(Role::Webhook, world.post(&halo)).await;
+        assert_eq!(status, 503, "{action}: the gateway has to come again (I1)");
+        let right = (action.to_owned(), resource.to_owned());
+        assert_eq!(guard.refused(), [("webhook", right)].into());
+    }
+    let (world, guard) = Box::pin(guarded(without(
+        "sweeper",
+        "ssm:GetParameters",
+        "parameter/PSEUDONYM_KEY",
+    )))
+    .await;
+    let engines = world.world.engines.clone();
+    let ssm = aws_sdk_ssm::Client::new(&sdk(Wire::new(engines, guard)));
+    let environment = [("SECRETS_PATH".to_owned(), "/clivy/test".to_owned())].into();
+    let clock = Arc::clone(&world.world.clock);
+    let read: fn(&mut Reader) -> sweeper::settings::Settings = sweeper::settings::Settings::from;
+    let starting = Renewing::new(environment, ssm, read, |_| Ok(()), clock);
+    let refused = ROLE.scope(Role::Sweeper, starting).await.err().unwrap();
+    assert!(refused.to_string().contains("AccessDenied"), "{refused}");
+}
+
+/// What is done after a death is within the policies too: takeovers, repetitions, the sweeper's triggers.
+#[tokio::test(start_paused = true)]
+async fn whoever_dies_at_any_effect_needs_no_other_right_to_be_repaired() {
+    let policies = allowed(&project_template());
+    for index in 0.. {
+        let mut happened = false;
+        for when in [When::Before, When::After] {
+            let (world, guard) = Box::pin(guarded(policies.clone())).await;
+            world.faults.arm(Role::Worker, index, Fault::Crash(when));
+            let halo = bubble("demo", RINA, "A", 0, "Halo");
+            assert!(world.post_until_accepted(&halo).await);
+            world.start();
+            world.settle().await;
+            world.assert_quiet().await;
+            assert_eq!(world.outside.delivered().len(), 1, "{when:?} {index}");
+            assert_eq!(guard.refused(), [].into(), "{when:?} {index}");
+            happened |= !world.faults.is_armed();
+        }
+        if !happened {
+            assert!(index >= 4, "a turn has more effects than {index}");
+            return;
+        }
     }
 }

@@ -10,6 +10,7 @@ use crate::{Check, Faults, are_seen, arn_target, holds, is_seen, ref_target};
 const ATTRIBUTES: &[(&str, &[&str])] = &[
     ("AWS::DynamoDB::Table", &["Arn", "StreamArn"]),
     ("AWS::IAM::Role", &["Arn", "RoleId"]),
+    ("AWS::KMS::Key", &["Arn", "KeyId"]),
     ("AWS::Logs::LogGroup", &["Arn"]),
     ("AWS::SNS::Topic", &["TopicArn", "TopicName"]),
     ("AWS::SQS::Queue", &["Arn", "QueueName", "QueueUrl"]),

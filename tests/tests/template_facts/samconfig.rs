@@ -1,10 +1,10 @@
 //! `samconfig.toml`: three environments that differ in parameters only.
 
 use anyhow::{Context, Result};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::template::{Template, project_root};
 
-use crate::{Faults, project_template};
+use crate::{Faults, project_template, put};
 
 const ENVIRONMENTS: [&str; 3] = ["dev", "prod", "staging"];
 
@@ -110,7 +110,9 @@ fn each_environment_has_its_stack_and_known_parameters() {
 #[test]
 fn an_override_that_cannot_be_is_seen() {
     let text = samconfig().unwrap();
-    let template = project_template();
+    let mut template = project_template();
+    let secret = json!({"Type": "String", "NoEcho": true});
+    put(&mut template.document, "/Parameters/Phrase", secret);
     for (from, to, fault) in [
         ("LogLevel=DEBUG", "LogLvel=DEBUG", "LogLvel is no parameter"),
         ("LogLevel=DEBUG", "LogLevel=LOUD", "LogLevel does not take"),
@@ -129,11 +131,7 @@ fn an_override_that_cannot_be_is_seen() {
             "MaximumConcurrency=many",
             "MaximumConcurrency does not take",
         ),
-        (
-            "LogLevel=DEBUG",
-            "PseudonymKey=abc",
-            "PseudonymKey is a secret",
-        ),
+        ("LogLevel=DEBUG", "Phrase=abc", "Phrase is a secret"),
         ("clivy-staging", "clivy-prod", "has no stack of its own"),
         (
             "[dev.deploy.parameters]",

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clivy::config::Reader;
+use clivy::secrets;
 use serde_json::{Value, json};
+use tests::policy::allowed;
 use tests::template::Template;
 
 use crate::{Check, Faults, holds, is_seen};
@@ -30,10 +32,55 @@ const BINARIES: [Binary; 5] = [
     }),
 ];
 
+/// What a binary reads from its environment on AWS: where the secrets are, and everything but them.
 fn names_read(read: fn(&mut Reader)) -> BTreeSet<String> {
     let mut reader = Reader::new(BTreeMap::new());
     read(&mut reader);
-    reader.names().iter().map(|&name| name.to_owned()).collect()
+    let settings = reader.names().iter().copied();
+    settings
+        .filter(|name| !reader.secrets().contains(name))
+        .chain([secrets::PATH])
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The secrets of one binary, or of all.
+pub fn secrets_read() -> Vec<&'static str> {
+    BINARIES
+        .iter()
+        .flat_map(|(_, read)| secrets_of(*read))
+        .collect()
+}
+
+fn secrets_of(read: fn(&mut Reader)) -> Vec<&'static str> {
+    let mut reader = Reader::new(BTreeMap::new());
+    read(&mut reader);
+    reader.secrets().to_vec()
+}
+
+/// Each function may read its own secrets from SSM, and no other one's: GetParameters of one that it may not read fails for
+/// all of them.
+fn functions_may_read_their_secrets_and_no_others(template: &Template) -> Faults {
+    let allowed = allowed(template);
+    let mut faults = Faults::new();
+    for (binary, read) in BINARIES {
+        let read: BTreeSet<String> = secrets_of(read)
+            .iter()
+            .map(|name| format!("parameter/{name}"))
+            .collect();
+        let rights = allowed.get(binary).into_iter().flatten();
+        let may: BTreeSet<String> = rights
+            .filter(|(action, _)| action.starts_with("ssm:"))
+            .map(|(_, resource)| resource.clone())
+            .collect();
+        let too_few = read
+            .difference(&may)
+            .map(|name| format!("{binary} may not read {name}"));
+        faults.extend(too_few);
+        let too_many = may.difference(&read);
+        faults.extend(too_many.map(|name| format!("{binary} may read {name}, and does not")));
+    }
+    faults
 }
 
 /// A missing setting stops the start; one that nothing reads only looks as if it did something.
@@ -99,6 +146,10 @@ fn texts(template: &Template, value: &Value) -> Vec<String> {
             .as_str()
             .map_or_else(|| value.to_string(), str::to_owned)
     };
+    if let Some(text) = value["Fn::Sub"].as_str() {
+        // The longest name that a stack may have.
+        return vec![text.replace("${AWS::StackName}", &"s".repeat(128))];
+    }
     let name = match &value["Fn::If"][1]["Ref"] {
         Value::Null => &value["Ref"],
         inner => inner,
@@ -139,11 +190,14 @@ fn every_value_that_parameters_allow_is_accepted(template: &Template) -> Faults 
             continue;
         };
         let environment = template.environment(function);
+        let secrets = secrets_of(read).into_iter();
+        let secrets = secrets.map(|name| (name.to_owned(), "x".repeat(32)));
         let usual: BTreeMap<String, String> = environment
             .iter()
             .filter_map(|(name, value)| {
                 Some((name.clone(), texts(template, value).into_iter().next()?))
             })
+            .chain(secrets)
             .collect();
         for (name, value) in &environment {
             for text in texts(template, value) {
@@ -207,7 +261,8 @@ fn a_critical_balance_is_never_above_the_warning(template: &Template) -> Faults 
     check().unwrap_or_else(|fault| vec![fault])
 }
 
-const ALL: [Check; 5] = [
+const ALL: [Check; 6] = [
+    functions_may_read_their_secrets_and_no_others,
     a_critical_balance_is_never_above_the_warning,
     every_value_that_parameters_allow_is_accepted,
     functions_are_given_what_they_read_and_no_more,
@@ -262,6 +317,26 @@ fn a_setting_that_is_missing_or_read_by_nobody_is_seen() {
         "/Resources/Stranger",
         stranger,
         "Stranger: nobody says",
+    );
+}
+
+#[test]
+fn a_secret_that_cannot_be_read_or_need_not_be_is_seen() {
+    let check = functions_may_read_their_secrets_and_no_others;
+    let resources =
+        "/Resources/WebhookRole/Properties/Policies/0/PolicyDocument/Statement/1/Resource";
+    let of = |name: &str| json!({"Fn::Sub": format!("arn:aws:ssm:x:y:parameter/clivy/${{AWS::StackName}}/{name}")});
+    is_seen(
+        check,
+        &format!("{resources}/0"),
+        Value::Null,
+        "webhook may not read parameter/BOT_SECRETS_KEY",
+    );
+    is_seen(
+        check,
+        &format!("{resources}/2"),
+        of("OPENROUTER_API_KEY"),
+        "webhook may read parameter/OPENROUTER_API_KEY",
     );
 }
 
@@ -338,12 +413,6 @@ fn a_critical_balance_above_the_warning_is_seen() {
 #[test]
 fn a_value_that_would_stop_a_function_is_seen() {
     let check = every_value_that_parameters_allow_is_accepted;
-    is_seen(
-        check,
-        "/Parameters/PseudonymKey/MinLength",
-        json!(8),
-        "PSEUDONYM_KEY",
-    );
     is_seen(
         check,
         "/Parameters/MessageRetentionDays/MinValue",

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use clivy::secrets::Rotating;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -22,14 +23,22 @@ impl FromRequestParts<Arc<Inbox>> for Admin {
         parts: &mut Parts,
         inbox: &Arc<Inbox>,
     ) -> Result<Self, Self::Rejection> {
-        let secret = inbox.settings.admin_secret.as_deref();
+        let secret = inbox.settings.admin_secret.as_ref();
         let secret = secret.ok_or_else(Problem::not_found)?;
         let presented = bearer(&parts.headers).ok_or_else(Problem::unauthorized)?;
-        if is_same(presented, secret.as_bytes()) {
+        if is_one_of(presented, secret) {
             return Ok(Self);
         }
         Err(Problem::unauthorized())
     }
+}
+
+/// While the secret changes each of its versions opens. All are compared: the time does not tell which one was nearly right.
+fn is_one_of(presented: &[u8], secret: &Rotating) -> bool {
+    let fitting = secret
+        .all()
+        .filter(|version| is_same(presented, version.as_bytes()));
+    fitting.count() > 0
 }
 
 /// Takes the same time whatever is presented, however long it is: what is compared are hashes.
@@ -55,5 +64,15 @@ mod tests {
         ] {
             assert!(!is_same(other, secret));
         }
+    }
+
+    #[test]
+    fn while_the_secret_changes_both_versions_of_it_open() {
+        let (new, old) = ("n".repeat(32), "o".repeat(32));
+        let secret = Rotating::new(&format!("{new}\n{old}")).unwrap();
+        assert!(is_one_of(new.as_bytes(), &secret));
+        assert!(is_one_of(old.as_bytes(), &secret));
+        assert!(!is_one_of(format!("{new}\n{old}").as_bytes(), &secret));
+        assert!(!is_one_of(b"", &secret));
     }
 }
