@@ -131,7 +131,7 @@ impl Data {
             sqs: Sqs::new("http://127.0.0.1", Arc::new(move || clock.now().0)),
             sns: Sns::new(Arc::new(move || sns_clock.now().0)),
         };
-        let sdk = world::sdk(Wire::new(engines, Arc::new(Through)));
+        let sdk = crate::instances::sdk(Wire::new(engines, Arc::new(Through)));
         let client = aws_sdk_dynamodb::Client::new(&sdk);
         schema::create(&client, world::TABLE).await?;
         Ok(Table::new(
