@@ -132,7 +132,7 @@ impl Data {
             sns: Sns::new(Arc::new(move || sns_clock.now().0)),
             ssm: crate::ssm::Ssm::default(),
         };
-        let sdk = world::sdk(Wire::new(engines, Arc::new(Through)));
+        let sdk = crate::instances::sdk(Wire::new(engines, Arc::new(Through)));
         let client = aws_sdk_dynamodb::Client::new(&sdk);
         schema::create(&client, world::TABLE).await?;
         Ok(Table::new(

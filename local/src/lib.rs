@@ -9,6 +9,7 @@ pub mod front;
 pub mod gateway;
 mod greeting;
 mod inside;
+pub mod instances;
 pub mod invoke;
 pub mod key;
 mod login;

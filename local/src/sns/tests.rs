@@ -4,9 +4,10 @@ use aws_sdk_sns::error::ProvideErrorMetadata;
 
 use super::*;
 use crate::engines::{Engines, Through, Wire};
+use crate::instances::sdk;
 use crate::sqs::Sqs;
 use crate::tokens::Tokens;
-use crate::world::{memory, sdk};
+use crate::world::memory;
 
 const TOPIC: &str = "alerts";
 

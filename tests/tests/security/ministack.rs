@@ -6,7 +6,7 @@ use std::sync::Arc;
 use aws_sdk_ssm::Client;
 use clivy::secrets::Parameters;
 use local::engines::{Through, Wire};
-use local::world::sdk;
+use local::instances::sdk;
 use tests::process::folder::Folder;
 use tests::process::ministack::Ministack;
 use tests::world::TestWorld;

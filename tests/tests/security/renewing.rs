@@ -9,7 +9,7 @@ use clivy::secrets::{KEEP_MS, PATIENCE, RETRY_MS, Renewing, Rotating, StartError
 use futures_util::future::BoxFuture;
 use local::engines::{Call, Engines, Intercept, Lost, Reply, Wire};
 use local::ssm::Ssm;
-use local::world::sdk;
+use local::instances::sdk;
 use tests::log::Log;
 use tests::world::TestWorld;
 

@@ -6,7 +6,8 @@ use clivy::pseudonym::Pseudonyms;
 use clivy::queue::Queue;
 use clivy::secrets::Rotating;
 use local::engines::{Through, Wire};
-use local::world::{QUEUE, sdk};
+use local::instances::sdk;
+use local::world::QUEUE;
 use tests::bubbles::{bot, bubble};
 use tests::world::TestWorld;
 

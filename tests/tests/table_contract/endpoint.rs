@@ -23,6 +23,7 @@ use futures_util::FutureExt;
 use local::engines::{Engines, Through, Wire};
 use local::sns::Sns;
 use local::sqs::Sqs;
+use local::ssm::Ssm;
 use local::tokens::Tokens;
 
 /// The moment at which every case begins.
@@ -189,6 +190,7 @@ fn embedded() -> Engines {
         tokens: Tokens::default(),
         sqs: Sqs::new("http://127.0.0.1", Arc::new(|| NOW.0)),
         sns: Sns::new(Arc::new(|| NOW.0)),
+        ssm: Ssm::default(),
     }
 }
 
