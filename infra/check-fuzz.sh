@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# A short coverage-guided run of every fuzz target: SECONDS_EACH (default 8) seconds of each, about two minutes in all. Stops at
+# A short coverage-guided run of every fuzz target: SECONDS_EACH (default 5) seconds of each, about a minute in all after the build. Stops at
 # the first input for which a property does not hold, and says how to run it again. The tests of the crate replay the corpora and a
 # random run besides; `infra/fuzz.sh TARGET RUNS` is a long run.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
-seconds="${SECONDS_EACH:-8}"
+seconds="${SECONDS_EACH:-5}"
 log="$(mktemp)"
 trap 'rm -f "$log"' EXIT
 

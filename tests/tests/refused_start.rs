@@ -51,13 +51,13 @@ async fn a_bad_bots_file_stops_the_start_and_says_what_is_wrong_where() {
         ("not TOML", "[[bot", "line 1"),
         ("no bot", "", "no [[bot]]"),
         ("no owner", &good.replace("owner = \"o\"\n", ""), "owner"),
-        ("a typing error", &good.replace("owner", "ownr"), "ownr"),
+        ("a typing error", &good.replace("owner", "ownr"), "line 3"),
         (
             "another gateway",
             &good.replace("wuzapi", "telegram"),
-            "telegram",
+            "line 5",
         ),
-        ("twins", &good.repeat(2), "two bots"),
+        ("twins", &good.repeat(2), "the same id"),
         (
             "an empty secret",
             &format!("{good}secret_path = \" \"\n"),
