@@ -236,7 +236,7 @@ async function isUsable(page, what) {
 
 /** By keyboard alone: search, the first row, the composer is named, Esc leads back. */
 async function worksByKeyboard(page) {
-  await page.locator('.rows .row').first().waitFor();
+  await page.getByLabel('Search name or number').waitFor();
   await page.keyboard.press('Escape');
   await page.keyboard.press('/');
   await page.keyboard.type('Rina');
