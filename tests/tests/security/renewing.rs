@@ -8,8 +8,8 @@ use clivy::config::{Reader, pseudonym_key};
 use clivy::secrets::{KEEP_MS, PATIENCE, RETRY_MS, Renewing, Rotating, StartError};
 use futures_util::future::BoxFuture;
 use local::engines::{Call, Engines, Intercept, Lost, Reply, Wire};
-use local::ssm::Ssm;
 use local::instances::sdk;
+use local::ssm::Ssm;
 use tests::log::Log;
 use tests::world::TestWorld;
 

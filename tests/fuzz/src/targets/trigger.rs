@@ -4,6 +4,7 @@ use clivy::conversation::ids::{BotId, Contact, ConversationId, EpochMs, MessageK
 use clivy::conversation::trigger::{Errand, Trigger};
 use clivy::pseudonym::Pseudonyms;
 use clivy::queue::{BadTrigger, Queue};
+use clivy::secrets::Rotating;
 
 use crate::Target;
 use crate::input::{Input, tells_nothing};
@@ -64,7 +65,8 @@ struct Fixture {
 }
 
 fn fixture() -> Fixture {
-    let pseudonyms = Pseudonyms::new("a-key-for-tests-only").unwrap();
+    let key = Rotating::new("a-key-for-tests-only").unwrap();
+    let pseudonyms = Pseudonyms::new(&key).unwrap();
     let (bot, contact) = (
         BotId::new("toko").unwrap(),
         Contact::new("6281300045678").unwrap(),
