@@ -9,7 +9,8 @@ use ::tests::faults::{Fault, Role, When};
 use ::tests::outside::{Gateway, Model};
 
 use crate::dice::Dice;
-use crate::plan::{Action, FALLBACK, IN_TEXT, OUT_TEXT, Plan, Rates, Script, Step, marker};
+use crate::plan::{Action, FALLBACK, IN_TEXT, OUT_TEXT, Plan, Script, Step, marker};
+use crate::rates::Rates;
 use crate::report::Report;
 use crate::schedule::{self, Ran};
 

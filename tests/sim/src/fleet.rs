@@ -7,21 +7,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ::tests::faults::Role;
-use ::tests::world::TestWorld;
+use ::tests::world::{TestWorld, said};
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use clivy::clock::Clock;
 use clivy::conversation::ids::EpochMs;
 use futures_util::future::BoxFuture;
 use local::instances::Instances;
 use local::mapping::{Invoke, InvokeError};
-use local::world::QUEUE;
+use local::world::{QUEUE, TABLE};
 use sweeper::Sweeper;
 use tokio::time::Instant;
 use webhook::Webhook;
 use worker::Worker;
 
 use crate::director::{Director, INSTANCE};
-use crate::plan::Plan;
+use crate::plan::{MAX_SKEW_MS, Plan};
+use crate::rates::Trouble;
 
 /// A clock that is off.
 #[derive(Debug)]
@@ -100,15 +101,7 @@ impl Fleet {
             Role::Webhook,
             &self.webhooks,
             make,
-            |function, _| async move {
-                let response = function.handle(request).await;
-                let status = response.status().as_u16();
-                let text = match response.into_body() {
-                    lambda_http::Body::Text(text) => text,
-                    _ => String::new(),
-                };
-                (status, serde_json::from_str(&text).unwrap_or_default())
-            },
+            |function, _| async move { said(function.handle(request).await) },
         )
         .await
     }
@@ -153,6 +146,25 @@ impl Fleet {
             }
         })
         .await
+    }
+
+    /// The leases of all claims are over, as if an owner's deadline had been told wrong: from now on only the fence keeps
+    /// it from harm.
+    async fn end_leases(&self) {
+        let ended = self.world.world.clock.now().plus_ms(-2 * MAX_SKEW_MS).0;
+        let claims = self.director.state().safety.claims();
+        for (c, key) in claims {
+            let update = serde_json::json!({
+                "TableName": TABLE, "Key": key,
+                "UpdateExpression": "SET c_until = :ended",
+                "ConditionExpression": "attribute_exists(c_fence)",
+                "ExpressionAttributeValues": {":ended": {"N": ended.to_string()}},
+            });
+            self.world.dynamodb("UpdateItem", update).await;
+            let mut state = self.director.state();
+            state.transcript.say(format_args!("<c{c}>: its lease ends"));
+            state.safety.lease_ended(c, ended);
+        }
     }
 
     async fn work(&self, event: SqsEvent) -> Result<SqsBatchResponse, InvokeError> {
@@ -215,9 +227,8 @@ impl Fleet {
     ) -> Instance<F> {
         let waits = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut state = self.director.state();
-        let rate = state.rates.recycled;
         if let Some(instance) = waits
-            && !state.happens(rate, "instance recycled")
+            && !state.happens(Trouble::Recycled)
         {
             return instance;
         }
@@ -254,37 +265,44 @@ impl Invoke for Deliveries {
 
 impl Deliveries {
     async fn deliver(&self, mut event: SqsEvent) -> Result<SqsBatchResponse, InvokeError> {
-        let (twice, late, over_polled, lost, scattered, copies) = {
+        let (lease_ends, twice, late, over_polled, lost, scattered, copies) = {
             let mut state = self.0.director.state();
-            let rates = state.rates;
             let records = event.records.len();
             state
                 .transcript
                 .say(format_args!("SQS: a batch of {records}"));
-            if state.happens(rates.record_twice, "record twice in a batch") {
+            if state.happens(Trouble::RecordTwice) {
                 let again = event.records.first().cloned();
                 event.records.extend(again);
             }
-            let wait = |state: &mut crate::director::State, ms: u64| {
-                Duration::from_millis(state.dice.below(ms))
+            let mut after = |trouble: Trouble, longest_ms: u64| {
+                state
+                    .happens(trouble)
+                    .then(|| Duration::from_millis(state.dice.below(longest_ms)))
             };
             (
+                after(Trouble::LeaseEnds, 10_000),
+                after(Trouble::BatchTwice, 20_000),
+                after(Trouble::BatchLate, 30_000),
+                state.happens(Trouble::OverPolled),
+                state.happens(Trouble::BatchLost),
                 state
-                    .happens(rates.batch_twice, "batch delivered twice")
-                    .then(|| wait(&mut state, 20_000)),
-                state
-                    .happens(rates.batch_late, "batch late")
-                    .then(|| wait(&mut state, 30_000)),
-                state.happens(rates.over_polled, "batch received and not invoked"),
-                state.happens(rates.batch_lost, "batch answer lost"),
-                state
-                    .happens(rates.scattered, "batch scattered")
+                    .happens(Trouble::Scattered)
                     .then(|| state.dice.split()),
-                state
-                    .happens(rates.copied, "record copied")
-                    .then(|| state.dice.below(30)),
+                state.happens(Trouble::Copied).then(|| state.dice.below(30)),
             )
         };
+        if let Some(after) = lease_ends {
+            let fleet = Arc::clone(&self.0);
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the lease ends while its owner works"
+            )]
+            tokio::spawn(async move {
+                tokio::time::sleep(after).await;
+                fleet.end_leases().await;
+            });
+        }
         if let Some(seconds) = copies
             && let Some(body) = event.records.first().and_then(|record| record.body.clone())
         {
