@@ -103,6 +103,14 @@ impl Director {
         self.state().transcript.say(line);
     }
 
+    /// Looks whether what is pending is covered, between effects.
+    pub fn look(&self) {
+        let mut state = self.state();
+        if let Err(what) = state.safety.all_are_covered(&self.engines) {
+            state.violated(what);
+        }
+    }
+
     /// From now on nothing goes wrong any more.
     pub fn heal(&self) {
         let mut state = self.state();

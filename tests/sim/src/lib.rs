@@ -3,7 +3,7 @@
 //!
 //! A schedule: [`plan`] (what the seed decides) -> [`schedule`] (everybody plays on the [`stage`], the [`director`] lets things go wrong at
 //! every effect, [`safety`] looks after each at every conversation that is [`watched`]) -> [`quiescence`] (all is made well; what must hold then, with the
-//! [`ledger`]). [`fleet`] is Lambda: instances with their caches and clocks, and SQS's freedoms. [`runner`] runs many, [`exhaustive`] every
+//! [`ledger`]). [`fleet`] is Lambda: instances with their caches and clocks; [`deliveries`] is SQS. [`runner`] runs many, [`exhaustive`] every
 //! fault at every effect, and [`report`] says what came of it.
 
 #![allow(
@@ -14,6 +14,7 @@
 )]
 
 pub mod arms;
+pub mod deliveries;
 pub mod dice;
 pub mod director;
 pub mod exhaustive;

@@ -105,7 +105,10 @@ impl Safety {
 
     /// I3: what is pending and claimed by nobody has a live trigger, or one that was received too often and is a dead
     /// letter.
-    fn all_are_covered(&self, engines: &Engines) -> Result<(), String> {
+    ///
+    /// # Errors
+    /// What is not.
+    pub fn all_are_covered(&self, engines: &Engines) -> Result<(), String> {
         let open =
             |watched: &&Watched| !watched.head.pend.is_empty() && watched.head.claim.is_none();
         if !self.conversations.iter().any(|watched| open(&watched)) {

@@ -13,8 +13,9 @@ use clivy::access::Role as Key;
 use futures_util::FutureExt;
 
 use crate::arms;
+use crate::deliveries::Deliveries;
 use crate::director::Director;
-use crate::fleet::{Deliveries, Fleet};
+use crate::fleet::Fleet;
 use crate::plan::Plan;
 use crate::quiescence;
 use crate::safety::Safety;
