@@ -41,8 +41,8 @@ pub struct Ran {
     pub turns: BTreeMap<&'static str, u64>,
     /// How long it took after all was well until nothing was owed, in milliseconds of virtual time.
     pub settled_ms: u64,
-    /// How many effects each function had.
-    pub effects_of: Vec<(Role, usize)>,
+    /// The effects that each function had, by name.
+    pub effects_of: Vec<(Role, Vec<String>)>,
     /// Whether every armed fault has happened.
     pub all_armed_happened: bool,
     /// What must not be, and the last lines of the transcript.
@@ -137,7 +137,7 @@ async fn schedule(plan: &Plan) -> Ran {
     }
     let faults = &stage.fleet.world.faults;
     ran.effects_of = [Role::Webhook, Role::Worker, Role::Inbox]
-        .map(|role| (role, faults.effects(role).len()))
+        .map(|role| (role, faults.effects(role)))
         .to_vec();
     ran.all_armed_happened = !faults.is_armed();
     let state = director.state();
