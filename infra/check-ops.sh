@@ -49,6 +49,12 @@ turns() { # turns STATUS: how many of the bot
 }
 turns_are() { [ "$(turns "$1")" = "$2" ]; }
 
+# --- the doors
+is "doors.sh finds all doors open, and locked" 5 "$(CLIVY_WEBHOOK_URL="$run/webhook/ai" infra/ops/doors.sh | grep -c '^ok: ')"
+if CLIVY_WEBHOOK_URL="$run/nowhere" infra/ops/doors.sh >/dev/null 2>"$folder/said"; then fail "doors.sh finds a door that is not there"; fi
+grep -q 'the webhook' "$folder/said" || fail "doors.sh does not say which door: $(cat "$folder/said")"
+echo "ok: doors.sh says which door is not as it should be"
+
 # --- two customers whose turns fail
 replayed=6281100020001 redriven=6281100020002
 model empty_answer
