@@ -16,7 +16,7 @@ case "${1:-}" in
     *) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 architecture="$1" folder="${2:?the folder for the archive}"
-need cargo cargo-lambda cargo-cyclonedx readelf sam sha256sum tar
+need cargo cargo-lambda cargo-cyclonedx readelf sam sha256sum tar zig
 [ -d "$(rustc --print sysroot)/lib/rustlib/$target" ] || rustup target add "$target"
 
 rm -rf .aws-sam/build

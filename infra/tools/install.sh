@@ -58,11 +58,13 @@ python3 -c 'import ensurepip, venv' 2>/dev/null || debian python3-venv
 command -v curl >/dev/null || debian curl ca-certificates
 
 python_tools aws sam cfn-lint cargo-lambda
+# The linker of a release. cargo-lambda looks for it on the PATH.
+ln -sf "$CLIVY_TOOLS"/aws/lib/python3*/site-packages/ziglang/zig "$CLIVY_TOOLS/bin/zig"
 python_tools awscli aws
 # Unoptimised: that is built in a third of the time, and reads one file.
 cargo_tool cargo-cyclonedx "$CARGO_CYCLONEDX_VERSION" --debug
 if [ "${1:-}" = deployment ]; then
-    need cargo cc python3 curl sam aws cargo-lambda cargo-cyclonedx
+    need cargo cc python3 curl sam aws cargo-lambda cargo-cyclonedx zig
     exit
 fi
 
