@@ -78,45 +78,26 @@ def failed_checks(files):
     return failed
 
 
-def main(paths):
-    faults = []
-    spoilings = tomllib.loads((HERE / "spoilings.toml").read_text())["spoiling"]
-    listed = tomllib.loads((HERE / "exceptions.toml").read_text())
-    exceptions = listed["exception"]
-    templates = {path: expanded(Path(path).read_text()) for path in paths}
-
-    with tempfile.TemporaryDirectory() as folder:
-        folder = Path(folder)
-
-        def write(name, template):
-            template = copy.deepcopy(template)
-            add_facts(template)
-            (folder / f"{name}.json").write_text(json.dumps(template, indent=1))
-            return folder / f"{name}.json"
-
-        written = [write(Path(name).stem, template) for name, template in templates.items()]
-        spoiled = [
-            write(f"spoiled-{place:02}", spoil(templates[spoiling["template"]], spoiling))
-            for place, spoiling in enumerate(spoilings)
-        ]
-        broken = broken_rules(folder)
-        for_checkov = [file for file, spoiling in zip(spoiled, spoilings) if "check" in spoiling]
-        failed = failed_checks(written + for_checkov)
-
+def unseen(spoilings, files, broken, failed):
+    """Rules that no spoiling shows to bite, and spoilings that are not seen."""
     named = {rule for file in GUARD.glob("*.guard") for rule in re.findall(r"^rule (\w+)", file.read_text(), re.MULTILINE)}
     bitten = {spoiling["rule"] for spoiling in spoilings if "rule" in spoiling}
-    faults += [f"{rule}: no spoiling shows that it bites" for rule in sorted(named - bitten)]
+    faults = [f"{rule}: no spoiling shows that it bites" for rule in sorted(named - bitten)]
     faults += [f"{rule}: no such rule, but a spoiling" for rule in sorted(bitten - named)]
-    for file, spoiling in zip(spoiled, spoilings):
-        wanted, found = (
-            (spoiling["rule"], broken[file.stem]) if "rule" in spoiling
-            else (spoiling["check"], {check for check, _ in failed[file.stem]})
-        )
+    for file, spoiling in zip(files, spoilings):
+        if "rule" in spoiling:
+            wanted, found = spoiling["rule"], set(broken[file.stem])
+        else:
+            wanted, found = spoiling["check"], {check for check, _ in failed[file.stem]}
         if wanted not in found:
             faults.append(f"{wanted} does not see {spoiling['at']} spoiled; seen by {sorted(found) or 'none'}")
+    return faults
 
-    used = set()
-    for file in written:
+
+def not_excused(files, exceptions, broken, failed):
+    """What is wrong with the templates themselves, and exceptions that nothing needs."""
+    faults, used = [], set()
+    for file in files:
         faults += [
             f"{file.stem}: {rule}: {json.dumps(fault['Rule']['checks'])[:1500]}" for rule, fault in broken[file.stem].items()
         ]
@@ -129,18 +110,45 @@ def main(paths):
             if not excuses:
                 faults.append(f"{file.stem}: {resource}: {check}: {wish}")
     for place, exception in enumerate(exceptions):
-        for resource in exception["resources"]:
-            if (place, resource) not in used:
-                faults.append(f"{exception['check']}: nothing needs the exception for {resource}")
-    for entry in exceptions + listed["not_needed"]:
+        faults += [
+            f"{exception['check']}: nothing needs the exception for {resource}"
+            for resource in exception["resources"] if (place, resource) not in used
+        ]
+    return faults
+
+
+def written(folder, name, template):
+    """The template with its facts, as the file that the tools read."""
+    template = copy.deepcopy(template)
+    add_facts(template)
+    file = Path(folder) / f"{name}.json"
+    file.write_text(json.dumps(template, indent=1))
+    return file
+
+
+def main(paths):
+    spoilings = tomllib.loads((HERE / "spoilings.toml").read_text())["spoiling"]
+    listed = tomllib.loads((HERE / "exceptions.toml").read_text())
+    templates = {path: expanded(Path(path).read_text()) for path in paths}
+    with tempfile.TemporaryDirectory() as folder:
+        files = [written(folder, Path(path).stem, template) for path, template in templates.items()]
+        spoiled = [
+            written(folder, f"spoiled-{place:02}", spoil(templates[spoiling["template"]], spoiling))
+            for place, spoiling in enumerate(spoilings)
+        ]
+        broken = broken_rules(folder)
+        failed = failed_checks(files + [file for file, spoiling in zip(spoiled, spoilings) if "check" in spoiling])
+
+    faults = unseen(spoilings, spoiled, broken, failed)
+    faults += not_excused(files, listed["exception"], broken, failed)
+    faults += pipeline_rights.faults(templates["template.yaml"], templates["infra/pipeline.yaml"], listed["not_needed"])
+    for entry in listed["exception"] + listed["not_needed"]:
         if len(entry["reason"].split()) < 3:
             faults.append(f"an exception without a reason: {entry}")
-    faults += pipeline_rights.faults(templates["template.yaml"], templates["infra/pipeline.yaml"], listed["not_needed"])
-
     for fault in faults:
         print(fault, file=sys.stderr)
-    print(f"{len(named)} rules and checkov, {len(templates)} templates, {len(spoilings)} spoilings, "
-          f"{len(exceptions)} exceptions, {len(faults)} faults")
+    print(f"cfn-guard and checkov: {len(templates)} templates, {len(spoilings)} spoilings, "
+          f"{len(listed['exception'])} exceptions, {len(faults)} faults")
     return 1 if faults else 0
 
 

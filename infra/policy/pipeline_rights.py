@@ -21,7 +21,8 @@ def handlers():
 
 
 def faults(template, pipeline, not_needed):
-    """`not_needed` is a list of `{actions, reason}`; one of them that is needed by no kind, or is allowed, is a fault."""
+    """`not_needed` is a list of `{actions, reason}`; one of them that no kind of resource may need, in any template, or
+    that is allowed all the same, is a fault."""
     allowed = set()
     for policy in pipeline["Resources"]["ExecutionRole"]["Properties"]["Policies"]:
         for statement in policy["PolicyDocument"]["Statement"]:
@@ -40,5 +41,7 @@ def faults(template, pipeline, not_needed):
         f"infra/pipeline.yaml: ExecutionRole does not allow {action}, which {kind} may need"
         for action, kind in sorted(wanted.items()) if action not in allowed | excused
     ]
+    needed_anywhere = set().union(*known.values())
+    found += [f"{action} is listed as not needed, and nothing needs it anyway" for action in sorted(excused - needed_anywhere)]
     found += [f"{action} is both allowed and listed as not needed" for action in sorted(excused & allowed)]
     return found
