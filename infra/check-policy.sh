@@ -11,7 +11,7 @@ need cfn-lint cfn-guard checkov node zizmor
 cfn-lint infra/pipeline.yaml
 PYTHONDONTWRITEBYTECODE=1 "$CLIVY_TOOLS/aws/bin/python" infra/policy/check.py template.yaml infra/pipeline.yaml
 node infra/policy/workflows.mjs "$CLIVY_TOOLS/npm/node_modules" .github/workflows/*.yml .github/actions/*/action.yml
-zizmor --offline --no-progress --config .github/zizmor.yml .github
+zizmor --quiet --offline --no-progress --config .github/zizmor.yml .github
 
 # And zizmor sees what it is here for: an action by its tag, and a title of anybody's that becomes a command.
 spoiled="$(mktemp -d)"
