@@ -23,7 +23,8 @@ SOURCE_DATE_EPOCH="$(git log -1 --format=%ct)" cargo cyclonedx --quiet --format 
 mkdir -p "$folder"
 for manifest in functions/*/Cargo.toml; do
     function="$(basename "$(dirname "$manifest")")"
-    mv "functions/$function/$name.json" "$folder/$function.cdx.json"
+    # Without the folder of this checkout, which is in its references.
+    sed "s#file://$PWD/#file:///clivy/#g" "functions/$function/$name.json" >"$folder/$function.cdx.json"
     cargo tree --locked --offline --package "$function" --edges normal,build --target "$target" --prefix none --format '{p}' |
         python3 -c '
 import json, sys
