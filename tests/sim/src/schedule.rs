@@ -11,6 +11,8 @@ use ::tests::faults::Role;
 use ::tests::world::TestWorld;
 use clivy::access::Role as Key;
 use futures_util::FutureExt;
+use local::world::TABLE;
+use serde_json::json;
 
 use crate::arms;
 use crate::deliveries::Deliveries;
@@ -140,6 +142,12 @@ async fn schedule(plan: &Plan) -> Ran {
         .map(|role| (role, faults.effects(role)))
         .to_vec();
     ran.all_armed_happened = !faults.is_armed();
+    if crate::report::shows_transcripts() {
+        let scan = json!({"TableName": TABLE, "FilterExpression": "sk = :head",
+            "ExpressionAttributeValues": {":head": {"S": "HEAD"}}});
+        let heads = stage.fleet.world.dynamodb("Scan", scan).await;
+        println!("HEADs in the end: {:#}", heads["Items"]);
+    }
     let state = director.state();
     ran.hash = state.transcript.hash();
     ran.effects = state.transcript.effects;

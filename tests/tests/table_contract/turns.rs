@@ -256,8 +256,11 @@ pub async fn a_lease_is_handed_back_by_its_owner_only(e: &Endpoint) {
     let strange = e.table.hand_back(&id, Fence(1), after(2), 0).await;
     assert_eq!(strange.unwrap(), Released::FencedOut);
     let fence = burst.claim.fence;
-    let back = e.table.hand_back(&id, fence, after(3), 1).await;
-    assert_eq!(back.unwrap(), Released::Done);
+    // Again, as the SDK does when an answer gets lost: what it has said before stays true (I13).
+    for _ in 0..2 {
+        let back = e.table.hand_back(&id, fence, after(3), 0).await;
+        assert_eq!(back.unwrap(), Released::Done);
+    }
     let claim = e.head(&id).await.claim.unwrap();
     assert_eq!((claim.until, claim.draft.unwrap().sends), (after(3), 0));
 }
