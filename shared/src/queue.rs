@@ -213,35 +213,7 @@ impl Queue {
     }
 
     fn write(&self, trigger: &Trigger) -> Result<String, BadTrigger> {
-        let ConversationId { bot_id, contact } = &trigger.conversation;
-        let (v, retry_turn, retry_model, outgoing) = match &trigger.errand {
-            Errand::Answer => (EVERYBODYS, None, None, None),
-            Errand::Retry { turn, model: None } => (EVERYBODYS, Some(*turn), None, None),
-            Errand::Retry {
-                turn,
-                model: Some(model),
-            } => (
-                SAYS_MORE,
-                Some(*turn),
-                Some(model.as_str().to_owned()),
-                None,
-            ),
-            Errand::Send => (SAYS_MORE, None, None, Some(true)),
-        };
-        let wire = Wire {
-            v,
-            bot_id: bot_id.as_str().to_owned(),
-            contact: self
-                .pseudonyms
-                .seal(bot_id, contact)
-                .map_err(|_| BadTrigger::Field("contact"))?,
-            mid: trigger.key.as_str().to_owned(),
-            first_ms: trigger.first_at.0,
-            retry_turn,
-            retry_model,
-            outgoing,
-        };
-        serde_json::to_string(&wire).map_err(|_| BadTrigger::Shape)
+        body(&self.pseudonyms, trigger)
     }
 
     /// Reads a record's body.
@@ -276,6 +248,41 @@ impl Queue {
             first_at: EpochMs(wire.first_ms),
         })
     }
+}
+
+/// A trigger as the body of a record.
+///
+/// # Errors
+/// The contact cannot be sealed.
+pub fn body(pseudonyms: &Pseudonyms, trigger: &Trigger) -> Result<String, BadTrigger> {
+    let ConversationId { bot_id, contact } = &trigger.conversation;
+    let (v, retry_turn, retry_model, outgoing) = match &trigger.errand {
+        Errand::Answer => (EVERYBODYS, None, None, None),
+        Errand::Retry { turn, model: None } => (EVERYBODYS, Some(*turn), None, None),
+        Errand::Retry {
+            turn,
+            model: Some(model),
+        } => (
+            SAYS_MORE,
+            Some(*turn),
+            Some(model.as_str().to_owned()),
+            None,
+        ),
+        Errand::Send => (SAYS_MORE, None, None, Some(true)),
+    };
+    let wire = Wire {
+        v,
+        bot_id: bot_id.as_str().to_owned(),
+        contact: pseudonyms
+            .seal(bot_id, contact)
+            .map_err(|_| BadTrigger::Field("contact"))?,
+        mid: trigger.key.as_str().to_owned(),
+        first_ms: trigger.first_at.0,
+        retry_turn,
+        retry_model,
+        outgoing,
+    };
+    serde_json::to_string(&wire).map_err(|_| BadTrigger::Shape)
 }
 
 fn errand(wire: &Wire) -> Result<Errand, BadTrigger> {

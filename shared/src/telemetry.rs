@@ -24,7 +24,7 @@ pub fn init_json(level: &str) {
 #[must_use]
 pub fn filter(level: &str) -> EnvFilter {
     let ours = [
-        "clivy", "webhook", "worker", "sweeper", "credits", "inbox", "local",
+        "clivy", "webhook", "worker", "sweeper", "credits", "inbox", "smoke", "local",
     ]
     .map(|name| format!("{name}={level}"))
     .join(",");
