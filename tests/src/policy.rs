@@ -14,7 +14,7 @@ use crate::faults::{ROLE, Role};
 use crate::template::Template;
 
 /// An action, and the resource as the template names it: `Table`, `Table/index/owed`, `Queue`, `Key/sqs` (the key through SQS
-/// alone), `parameter/PSEUDONYM_KEY`.
+/// alone), `parameter/PSEUDONYM_KEY`, `Worker:*` (each of its versions), `ServerlessDeploymentApplication/*` (each of its groups).
 pub type Right = (String, String);
 /// The rights of each function, by its binary.
 pub type Policies = BTreeMap<&'static str, BTreeSet<Right>>;
@@ -84,6 +84,9 @@ fn named(resource: &Value) -> String {
         return id.to_owned();
     }
     let text = resource["Fn::Sub"].as_str().unwrap_or_default();
+    if let Some((_, groups)) = text.split_once(":deploymentgroup:") {
+        return groups.replace("${", "").replace('}', "");
+    }
     match text.split_once(":parameter/clivy/${AWS::StackName}/") {
         Some((_, name)) => format!("parameter/{name}"),
         None => text.replace("${", "").replace(".Arn}", ""),

@@ -2,8 +2,9 @@
 //!
 //! The versions are invoked directly, because the alias still leads to the old ones. The webhook sends its trigger to the real
 //! queue, though, and the queue's worker is the old one: it would answer after the debounce. So the new worker is given the same
-//! trigger at once, and the message counts only if the reply was sent while the new worker ran. If the old one was faster, or
-//! if the model failed, another customer asks. The queue's own trigger is waited for: it must not bring a second reply.
+//! trigger at once, and the reply counts only if the model was asked before the queue could have brought the trigger to anybody.
+//! If the old one was faster, or if the model failed, another customer asks. The queue's own trigger is waited for: it must not
+//! bring a second reply.
 
 use std::time::Duration;
 
@@ -65,13 +66,11 @@ async fn customer(smoke: &Smoke) -> Result<Asked, Failure> {
         bot_id: bot.bot_id.clone(),
         contact,
     };
+    let sent_at = smoke.clock.now();
     accepted(smoke, bot, &id).await?;
     let newest = smoke.table.newest(&id, 1).await?;
     let key = newest.into_iter().next().ok_or(Failure::NotStored)?.key;
     let event = sqs_event(smoke, &id, key)?;
-    if replies(smoke, &id).await? > 0 {
-        return Err(Failure::Overtaken);
-    }
     worker(smoke, &event).await?;
     match replies(smoke, &id).await? {
         // The queue's worker has the message, or nobody has sent anything.
@@ -79,7 +78,7 @@ async fn customer(smoke: &Smoke) -> Result<Asked, Failure> {
         1 => {}
         more => return Err(Failure::Replies(more)),
     }
-    is_the_models(smoke, &id).await?;
+    is_the_new_workers(smoke, &id, sent_at).await?;
     Ok(Asked { id, event })
 }
 
@@ -125,16 +124,24 @@ async fn replies(smoke: &Smoke, id: &ConversationId) -> Result<usize, Failure> {
     Ok(smoke.table.smoke_replies(&id.contact).await?)
 }
 
-/// The fallback text is a reply too, and not what a working version gives.
-async fn is_the_models(smoke: &Smoke, id: &ConversationId) -> Result<(), Failure> {
+/// Who replied: the model, since the fallback text is a reply too and not what a working version gives; and the new worker, since
+/// nobody else could begin so early. The trigger that the webhook has sent since `sent_at` is delayed by the debounce at least.
+async fn is_the_new_workers(
+    smoke: &Smoke,
+    id: &ConversationId,
+    sent_at: EpochMs,
+) -> Result<(), Failure> {
     let head = smoke.table.head(id).await?;
     let bursts = head.map_or(0, |head| head.bursts);
     let turn = smoke.table.turn(id, bursts).await?;
-    match turn.map(|turn| turn.status) {
-        Some(TurnStatus::Answered) => Ok(()),
-        status => Err(Failure::NotAnswered(
-            status.map_or("unknown", TurnStatus::as_str),
-        )),
+    let turn = turn.ok_or(Failure::NotAnswered("unknown"))?;
+    if turn.status != TurnStatus::Answered {
+        return Err(Failure::NotAnswered(turn.status.as_str()));
+    }
+    let queue_at = sent_at.plus_ms(i64::from(smoke.settings.debounce_seconds) * 1000);
+    match turn.attempts.last() {
+        Some(attempt) if attempt.started_at < queue_at => Ok(()),
+        _ => Err(Failure::Overtaken),
     }
 }
 

@@ -10,5 +10,6 @@
 
 mod gateway;
 mod report;
+mod rights;
 mod stage;
 mod verdict;

@@ -23,6 +23,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use smoke::settings::Settings;
 use smoke::{Aws, Hooks, Smoke};
+use tests::faults::{ROLE, Role};
 use tests::outside::MODEL_URL;
 use tests::world::TestWorld;
 use webhook::Webhook;
@@ -42,8 +43,8 @@ pub enum Does {
     Works,
     /// Answers with this, and does nothing.
     Answers(Value),
-    /// Works after this long.
-    WorksAfter(Duration),
+    /// The same after this long.
+    Late(Duration, Box<Does>),
     /// Works, and sends another reply with an id of its own.
     SaysMore,
     /// Dies.
@@ -105,6 +106,12 @@ impl Stage {
         for (name, value) in settings {
             all.insert((*name).to_owned(), (*value).to_owned());
         }
+        // As on AWS: what the smoke function takes for a secret is in SSM.
+        let ssm = &stage.day.world.engines.ssm;
+        for (name, value) in all.iter().filter(|(_, value)| !value.is_empty()) {
+            ssm.put(&format!("/clivy/test/{name}"), value);
+        }
+        all.insert("SECRETS_PATH".to_owned(), "/clivy/test".to_owned());
         let clock = Arc::clone(&stage.day.world.clock);
         let metrics = stage.day.world.metrics.clone();
         let (engines, through) = (&stage.day.world.engines, Arc::new(Through));
@@ -144,11 +151,12 @@ impl Stage {
                 settings,
             )?)
         };
-        let ssm = aws_sdk_ssm::Client::new(&direct);
+        let ssm = aws_sdk_ssm::Client::new(&watched);
+        let starting = Renewing::new(all, ssm, Settings::from, make, clock);
         let hooks = Hooks {
             codedeploy_url: "https://codedeploy.test".to_owned(),
             aws,
-            smoke: Renewing::new(all, ssm, Settings::from, make, clock).await,
+            smoke: ROLE.scope(Role::Smoke, starting).await,
         };
         assert!(stage.hooks.set(hooks).is_ok());
         stage
@@ -222,7 +230,8 @@ impl Stage {
     pub async fn hook(&self) -> Result<Value, clivy::secrets::MakeError> {
         let event = json!({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "e-1"});
         let deadline = self.day.world.clock.now().plus_ms(TIMEOUT_MS);
-        Box::pin(self.hooks.get().unwrap().handle(event, deadline)).await
+        let hook = Box::pin(self.hooks.get().unwrap().handle(event, deadline));
+        ROLE.scope(Role::Smoke, hook).await
     }
 
     /// The statuses that CodeDeploy has taken, each of the right hook.
@@ -326,12 +335,14 @@ impl Stage {
             other => panic!("nobody deploys {other}"),
         };
         let event: Value = serde_json::from_slice(request.body()).unwrap();
-        let answer = match self.next(part, &event) {
+        let mut does = self.next(part, &event);
+        while let Does::Late(late, then) = does {
+            tokio::time::sleep(late).await;
+            does = *then;
+        }
+        let answer = match does {
             Does::Works => self.runs(part, event).await,
-            Does::WorksAfter(late) => {
-                tokio::time::sleep(late).await;
-                self.runs(part, event).await
-            }
+            Does::Late(..) => unreachable!("unwrapped above"),
             Does::SaysMore => {
                 let answer = self.runs(part, event).await;
                 self.another_reply().await;

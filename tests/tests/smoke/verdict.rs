@@ -163,18 +163,22 @@ async fn a_model_that_fails_once_stops_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_of_the_live_worker_proves_nothing_about_the_new_one() {
-    // It starts so slowly that the queue's worker, the live one, answers before it.
-    let late = Does::WorksAfter(Duration::from_secs(30));
+    let late = |does| Does::Late(Duration::from_secs(30), Box::new(does));
+    // It starts so slowly that the queue's worker, the live one, answers before it: another customer asks.
     let stage = Box::pin(Stage::new()).await;
     stage.start_live();
-    stage.does("worker", [late.clone(), Does::Works]);
-    let silent = json!({"batchItemFailures": []});
+    stage.does("worker", [late(Does::Works), Does::Works]);
     assert_eq!(stage.deploy().await, ["Succeeded"]);
+    let again = ["webhook", "worker", "webhook", "worker", "worker"];
+    assert_eq!(stage.invoked(), again);
 
+    // It does nothing, for so long that the live one has answered when it ends.
+    let silent = Does::Answers(json!({"batchItemFailures": []}));
     let stage = Box::pin(Stage::new()).await;
     stage.start_live();
-    stage.does("worker", [Does::Answers(silent)]);
+    stage.does("worker", [late(silent)]);
     assert_eq!(stage.deploy().await, ["Failed"]);
+    assert_eq!(stage.replies().await, [1, 1, 1], "all by the live one");
 }
 
 #[tokio::test(start_paused = true)]

@@ -82,7 +82,8 @@ fn policies_have_no_wildcards(template: &Template) -> Faults {
                 let named = arn_target(resource).is_some()
                     || topic_target(template, resource).is_some()
                     || ((is_part || is_secret_of_the_stack(by_sub))
-                        && !by_sub.contains(['*', '?']));
+                        && !by_sub.contains(['*', '?']))
+                    || is_about_deployments(template, by_sub);
                 if !named {
                     faults.push(format!(
                         "{id}: a resource that is not this stack's, or a wildcard"
@@ -92,6 +93,21 @@ fn policies_have_no_wildcards(template: &Template) -> Faults {
         }
     }
     faults
+}
+
+/// What a deployment is about is known only when it happens, so these end with a star: the versions of one function, the
+/// deployment groups of this stack's application, the alarms of this stack.
+fn is_about_deployments(template: &Template, text: &str) -> bool {
+    let own = "arn:${AWS::Partition}:SERVICE:${AWS::Region}:${AWS::AccountId}:";
+    let groups = own.replace("SERVICE", "codedeploy")
+        + "deploymentgroup:${ServerlessDeploymentApplication}/*";
+    let alarms = own.replace("SERVICE", "cloudwatch") + "alarm:${AWS::StackName}-*";
+    let function = text
+        .strip_prefix("${")
+        .and_then(|text| text.strip_suffix(".Arn}:*"));
+    let is_function =
+        |id: &str| template.document["Resources"][id]["Type"] == "AWS::Serverless::Function";
+    text == groups || text == alarms || function.is_some_and(is_function)
 }
 
 /// The ARN of one secret: SSM holds them, not the stack, so that no reference leads to it.

@@ -17,6 +17,7 @@ mod api;
 mod as_deployed;
 mod cost;
 mod dashboard;
+mod deployments;
 mod functions;
 mod inbox_day;
 mod measured;

@@ -14,7 +14,7 @@ use crate::{Check, Faults, holds, is_seen};
 type Binary = (&'static str, fn(&mut Reader));
 
 /// The binaries, and what each reads at start: its own code is asked.
-const BINARIES: [Binary; 5] = [
+const BINARIES: [Binary; 6] = [
     ("webhook", |reader| {
         drop(webhook::settings::Settings::from(reader));
     }),
@@ -29,6 +29,10 @@ const BINARIES: [Binary; 5] = [
     }),
     ("inbox", |reader| {
         drop(inbox::settings::Settings::from(reader));
+    }),
+    ("smoke", |reader| {
+        drop(smoke::settings::Settings::from(reader));
+        drop(smoke::settings::codedeploy_url(reader));
     }),
 ];
 
