@@ -1,7 +1,7 @@
 //! Who may do what.
 
 use serde_json::{Value, json};
-use tests::template::Template;
+use tests::template::{self, Template};
 
 use crate::{Check, Faults, arn_target, holds, is_seen, ref_target, strings, topic_target};
 
@@ -12,7 +12,8 @@ pub fn statements<'a>(
 ) -> impl Iterator<Item = &'a Value> + use<'a> {
     let role = arn_target(&function["Properties"]["Role"]).unwrap_or_default();
     let document = &template.properties(role)["Policies"][0]["PolicyDocument"];
-    document["Statement"].as_array().into_iter().flatten()
+    let statements = document["Statement"].as_array().into_iter().flatten();
+    statements.map(template::statement)
 }
 
 /// A role that SAM makes up holds managed policies for every queue and log group of the account, so each function brings
@@ -62,7 +63,7 @@ fn policies_have_no_wildcards(template: &Template) -> Faults {
                 .into_iter()
                 .flatten()
         });
-        for statement in statements {
+        for statement in statements.map(template::statement) {
             for inverse in ["NotAction", "NotResource", "NotPrincipal"] {
                 if statement.get(inverse).is_some() {
                     faults.push(format!("{id}: {inverse} allows whatever is not listed"));
@@ -83,7 +84,9 @@ fn policies_have_no_wildcards(template: &Template) -> Faults {
                     || topic_target(template, resource).is_some()
                     || ((is_part || is_secret_of_the_stack(by_sub))
                         && !by_sub.contains(['*', '?']))
-                    || is_about_deployments(template, by_sub);
+                    || is_about_deployments(template, by_sub)
+                    // X-Ray knows no resources.
+                    || (resource == "*" && actions.iter().all(|action| action.starts_with("xray:")));
                 if !named {
                     faults.push(format!(
                         "{id}: a resource that is not this stack's, or a wildcard"

@@ -29,6 +29,7 @@ mod samconfig;
 mod secrets;
 mod settings;
 mod table;
+mod tracing;
 mod watched;
 
 use serde_json::Value;

@@ -192,8 +192,10 @@ async fn a_day(policies: Policies) -> Arc<Guard> {
     guard
 }
 
-/// What no call of a function uses: Lambda itself polls the queue and writes the logs with the role.
-const OF_LAMBDA: [&str; 5] = [
+/// What no call of a function uses: Lambda itself polls the queue, writes the logs and sends the traces with the role.
+const OF_LAMBDA: [&str; 7] = [
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
     "logs:CreateLogStream",
     "logs:PutLogEvents",
     "sqs:ReceiveMessage",

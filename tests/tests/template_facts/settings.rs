@@ -36,13 +36,16 @@ const BINARIES: [Binary; 6] = [
     }),
 ];
 
+/// What Lambda itself puts into every function's environment.
+const SET_BY_LAMBDA: [&str; 1] = ["AWS_XRAY_DAEMON_ADDRESS"];
+
 /// What a binary reads from its environment on AWS: where the secrets are, and everything but them.
 fn names_read(read: fn(&mut Reader)) -> BTreeSet<String> {
     let mut reader = Reader::new(BTreeMap::new());
     read(&mut reader);
     let settings = reader.names().iter().copied();
     settings
-        .filter(|name| !reader.secrets().contains(name))
+        .filter(|name| !reader.secrets().contains(name) && !SET_BY_LAMBDA.contains(name))
         .chain([secrets::PATH])
         .map(str::to_owned)
         .collect()
