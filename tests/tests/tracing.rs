@@ -8,6 +8,7 @@
 )]
 
 use std::net::{Ipv4Addr, UdpSocket};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lambda_http::{Context, RequestExt};
 use serde_json::{Value, json};
@@ -26,14 +27,18 @@ fn header(root: &str, sampled: &str) -> String {
     format!("Root={root};Parent={PARENT};Sampled={sampled}")
 }
 
+/// One test after another: whether a line is logged at all is decided once for all threads, by whoever comes first.
+static ONE: Mutex<()> = Mutex::new(());
+
 /// X-Ray's daemon.
-struct Daemon(UdpSocket);
+struct Daemon(UdpSocket, MutexGuard<'static, ()>);
 
 impl Daemon {
     fn new() -> Self {
+        let alone = ONE.lock().unwrap_or_else(PoisonError::into_inner);
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         socket.set_nonblocking(true).unwrap();
-        Self(socket)
+        Self(socket, alone)
     }
 
     /// The datagrams so far, as texts. On loopback a datagram has arrived when it was sent.
@@ -220,9 +225,14 @@ async fn a_trace_goes_on_through_retries_dead_letters_and_a_redrive() {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_daemon_customers_are_answered() {
-    let daemon = Daemon::new();
-    let day = daemon.world("Active").await;
-    drop(daemon);
+    let Daemon(socket, _alone) = Daemon::new();
+    let address = socket.local_addr().unwrap().to_string();
+    drop(socket);
+    let settings = [
+        ("TRACING", "Active"),
+        ("AWS_XRAY_DAEMON_ADDRESS", address.as_str()),
+    ];
+    let day = Box::pin(TestWorld::with(&[bot("demo")], &settings)).await;
     says(&day, RINA, "A", "Halo", Some(&header(ROOT, "1"))).await;
     day.start();
     day.settle().await;
