@@ -225,14 +225,9 @@ async fn a_trace_goes_on_through_retries_dead_letters_and_a_redrive() {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_daemon_customers_are_answered() {
-    let Daemon(socket, _alone) = Daemon::new();
-    let address = socket.local_addr().unwrap().to_string();
-    drop(socket);
-    let settings = [
-        ("TRACING", "Active"),
-        ("AWS_XRAY_DAEMON_ADDRESS", address.as_str()),
-    ];
-    let day = Box::pin(TestWorld::with(&[bot("demo")], &settings)).await;
+    let daemon = Daemon::new();
+    let day = daemon.world("Active").await;
+    drop(daemon.0);
     says(&day, RINA, "A", "Halo", Some(&header(ROOT, "1"))).await;
     day.start();
     day.settle().await;

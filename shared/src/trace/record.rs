@@ -2,7 +2,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::TraceHeader;
 use crate::conversation::ids::{EpochMs, hex};
@@ -79,40 +80,60 @@ impl Record {
     pub fn segment(&self, id: SegmentId, ended_at: EpochMs, is_ok: bool) -> Option<Value> {
         let header = self.header.as_ref().filter(|header| header.is_sampled())?;
         let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        let calls = calls.iter().zip(1_u64..).map(|(call, number)| {
-            let mut part = timed(call.name, call.began_at, call.ended_at, call.is_ok);
-            part["id"] = json!(after(id, number));
-            part["namespace"] = json!("remote");
-            part
-        });
-        let calls: Vec<Value> = calls.collect();
-        let mut segment = timed("worker", self.began_at, ended_at, is_ok);
-        segment["id"] = json!(after(id, 0));
-        segment["trace_id"] = json!(header.trace_id());
-        if let Some(parent) = header.parent() {
-            segment["parent_id"] = json!(parent);
-        }
-        if !calls.is_empty() {
-            segment["subsegments"] = json!(calls);
-        }
-        Some(segment)
+        let own = Call {
+            name: "worker",
+            began_at: self.began_at,
+            ended_at,
+            is_ok,
+        };
+        let parts = calls.iter().zip(1..);
+        let segment = Segment {
+            own: Part::of(&own, id, 0, None),
+            trace_id: header.trace_id(),
+            parent_id: header.parent(),
+            subsegments: parts
+                .map(|(call, number)| Part::of(call, id, number, Some("remote")))
+                .collect(),
+        };
+        serde_json::to_value(segment).ok()
     }
 }
 
-fn after(id: SegmentId, number: u64) -> String {
-    hex(&u64::from_be_bytes(id.0).wrapping_add(number).to_be_bytes())
+#[derive(Serialize)]
+struct Segment<'a> {
+    #[serde(flatten)]
+    own: Part,
+    trace_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    subsegments: Vec<Part>,
 }
 
-fn timed(name: &str, began_at: EpochMs, ended_at: EpochMs, is_ok: bool) -> Value {
-    let mut part = json!({
-        "name": name,
-        "start_time": seconds(began_at),
-        "end_time": seconds(ended_at.max(began_at)),
-    });
-    if !is_ok {
-        part["fault"] = json!(true);
+#[derive(Serialize)]
+struct Part {
+    name: &'static str,
+    id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<&'static str>,
+    start_time: f64,
+    end_time: f64,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    fault: bool,
+}
+
+impl Part {
+    fn of(call: &Call, id: SegmentId, number: u64, namespace: Option<&'static str>) -> Self {
+        let id = u64::from_be_bytes(id.0).wrapping_add(number);
+        Self {
+            name: call.name,
+            id: hex(&id.to_be_bytes()),
+            namespace,
+            start_time: seconds(call.began_at),
+            end_time: seconds(call.ended_at.max(call.began_at)),
+            fault: !call.is_ok,
+        }
     }
-    part
 }
 
 /// Seconds since 1970; a double holds milliseconds exactly enough for thousands of years.
@@ -127,6 +148,7 @@ fn seconds(at: EpochMs) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     const HEADER: &str =
         "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";

@@ -8,6 +8,7 @@ use std::time::Duration;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use bytes::Bytes;
 use clivy::config::{self, Reader};
+use clivy::conversation::bot::Bot;
 use clivy::conversation::ids::BotId;
 use clivy::http::{Http, HttpError};
 use clivy::secrets::Renewing;
@@ -282,22 +283,20 @@ impl Stage {
         )
     }
 
-    /// The test bot's token at its gateway.
-    pub async fn token(&self) -> String {
+    /// The test bot.
+    pub async fn bot(&self) -> Bot {
         let bot_id = BotId::new(smoke::bot::NAME).unwrap();
         let webhook = self.webhook.get().unwrap();
-        webhook
-            .table
-            .bot(&bot_id)
-            .await
-            .unwrap()
-            .unwrap()
-            .gateway
-            .token
+        webhook.table.bot(&bot_id).await.unwrap().unwrap()
     }
 
-    /// The customers that the gateway was sent a reply for, each with how many.
-    pub async fn replies(&self) -> Vec<usize> {
+    /// The test bot's token at its gateway.
+    pub async fn token(&self) -> String {
+        self.bot().await.gateway.token
+    }
+
+    /// The replies that the gateway was sent, by their customer.
+    async fn reply_items(&self) -> BTreeMap<String, usize> {
         let scan = json!({"TableName": "clivy", "FilterExpression": "begins_with(pk, :smoke)",
             "ExpressionAttributeValues": {":smoke": {"S": "X#smoke#"}}});
         let items = self.day.dynamodb("Scan", scan).await;
@@ -307,9 +306,21 @@ impl Stage {
                 item["expires_at"]["N"].is_string(),
                 "it would stay for ever"
             );
-            *counts.entry(item["pk"]["S"].to_string()).or_default() += 1;
+            let phone = item["pk"]["S"].as_str().unwrap();
+            let phone = phone.trim_start_matches("X#smoke#").to_owned();
+            *counts.entry(phone).or_default() += 1;
         }
-        counts.into_values().collect()
+        counts
+    }
+
+    /// How many replies each customer got.
+    pub async fn replies(&self) -> Vec<usize> {
+        self.reply_items().await.into_values().collect()
+    }
+
+    /// The customers that got any.
+    pub async fn customers(&self) -> Vec<String> {
+        self.reply_items().await.into_keys().collect()
     }
 
     fn next(&self, part: &'static str, event: &Value) -> Does {
@@ -380,18 +391,11 @@ impl Stage {
         json!({"statusCode": parts.status.as_u16(), "body": body})
     }
 
-    /// A reply that nobody asked for, to whoever got the last one.
+    /// A reply that nobody asked for, to somebody who got one.
     async fn another_reply(&self) {
-        let scan = json!({"TableName": "clivy", "FilterExpression": "begins_with(pk, :smoke)",
-            "ExpressionAttributeValues": {":smoke": {"S": "X#smoke#"}}});
-        let items = self.day.dynamodb("Scan", scan).await;
-        let Some(last) = items["Items"].as_array().unwrap().last().cloned() else {
+        let Some(phone) = self.customers().await.pop() else {
             return;
         };
-        let phone = last["pk"]["S"]
-            .as_str()
-            .unwrap()
-            .trim_start_matches("X#smoke#");
         let body = json!({"Phone": phone, "Body": "Halo lagi", "Id": "ANOTHER"}).to_string();
         let (status, _) = self
             .gateway("/chat/send/text", &self.token().await, &body)

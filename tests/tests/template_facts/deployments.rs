@@ -1,7 +1,7 @@
 //! Deployments: who invokes what, how traffic moves, what rolls it back.
 
 use serde_json::{Value, json};
-use tests::template::Template;
+use tests::template::{Template, project_root};
 
 use crate::alarms::{alarms, of, watched};
 use crate::references::names_used;
@@ -9,6 +9,8 @@ use crate::{Check, Faults, arn_target, holds, is_seen, ref_target};
 
 /// Who serves customers and people, and so gets its traffic step by step.
 const STEP_BY_STEP: [&str; 3] = ["webhook", "worker", "inbox"];
+/// A tenth of the traffic for five minutes.
+const CANARY: &str = "Canary10Percent5Minutes";
 /// Who is tested with a message first.
 const TESTED: [&str; 2] = ["webhook", "worker"];
 
@@ -203,6 +205,39 @@ fn what_is_kept_outlives_the_stack(template: &Template) -> Faults {
         }
     }
     faults
+}
+
+/// Customers are in prod, and staging is where it is rehearsed; in dev nobody waits five minutes.
+fn environments_move_traffic(samconfig: &str) -> Faults {
+    let config: toml::Value = toml::from_str(samconfig).unwrap();
+    let of = |environment: &str| {
+        let overrides =
+            config[environment]["deploy"]["parameters"]["parameter_overrides"].as_array();
+        let mut overrides = overrides
+            .into_iter()
+            .flatten()
+            .filter_map(toml::Value::as_str);
+        overrides.find_map(|text| text.strip_prefix("DeploymentType="))
+    };
+    [("dev", "AllAtOnce"), ("staging", CANARY), ("prod", CANARY)]
+        .into_iter()
+        .filter(|(environment, kind)| of(environment) != Some(kind))
+        .map(|(environment, kind)| format!("{environment} is not deployed {kind}"))
+        .collect()
+}
+
+#[test]
+fn customers_get_a_new_version_step_by_step_and_developers_at_once() {
+    let file = project_root().join("samconfig.toml");
+    let text = std::fs::read_to_string(file).unwrap();
+    assert_eq!(environments_move_traffic(&text), Faults::new());
+    let spoiled = text.replace("=AllAtOnce", "=Canary10Percent5Minutes");
+    assert_eq!(environments_move_traffic(&spoiled).len(), 1);
+    let spoiled = text.replace(
+        "\"DeploymentType=Canary10Percent5Minutes\"",
+        "\"LogLevel=INFO\"",
+    );
+    assert_eq!(environments_move_traffic(&spoiled).len(), 2);
 }
 
 const ALL: [Check; 5] = [
