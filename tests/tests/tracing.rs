@@ -31,7 +31,10 @@ fn header(root: &str, sampled: &str) -> String {
 static ONE: Mutex<()> = Mutex::new(());
 
 /// X-Ray's daemon.
-struct Daemon(UdpSocket, MutexGuard<'static, ()>);
+struct Daemon(
+    UdpSocket,
+    #[expect(dead_code, reason = "it is held, not read")] MutexGuard<'static, ()>,
+);
 
 impl Daemon {
     fn new() -> Self {
