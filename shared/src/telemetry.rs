@@ -24,7 +24,7 @@ pub fn init_json(level: &str) {
 #[must_use]
 pub fn filter(level: &str) -> EnvFilter {
     let ours = [
-        "clivy", "webhook", "worker", "sweeper", "credits", "inbox", "local",
+        "clivy", "webhook", "worker", "sweeper", "credits", "inbox", "smoke", "local",
     ]
     .map(|name| format!("{name}={level}"))
     .join(",");
@@ -40,6 +40,7 @@ macro_rules! step {
         tracing::$level!(
             step = $step,
             conversation = %turn.conversation,
+            trace_id = turn.trace_id,
             turn = %turn.turn,
             fence = turn.fence,
             attempt = turn.attempt,
@@ -55,6 +56,8 @@ macro_rules! step {
 pub struct TurnFields {
     /// Keyed hash of the conversation.
     pub conversation: String,
+    /// The trace of the message that the turn's trigger was sent for, where there is one.
+    pub trace_id: Option<String>,
     /// The turn: the conversation and the number of the burst.
     pub turn: String,
     /// The claim's fence.

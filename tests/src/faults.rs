@@ -22,16 +22,19 @@ pub enum Role {
     Credits,
     /// The inbox.
     Inbox,
+    /// The smoke test of a deployment.
+    Smoke,
 }
 
 impl Role {
     /// Every function.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Webhook,
         Self::Worker,
         Self::Sweeper,
         Self::Credits,
         Self::Inbox,
+        Self::Smoke,
     ];
 
     /// The name of its binary.
@@ -43,6 +46,7 @@ impl Role {
             Self::Sweeper => "sweeper",
             Self::Credits => "credits",
             Self::Inbox => "inbox",
+            Self::Smoke => "smoke",
         }
     }
 }

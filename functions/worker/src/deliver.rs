@@ -134,7 +134,8 @@ async fn commit(job: &Job<'_>, held: &Held, head: &Head, draft: &Draft) -> Resul
             },
             ..job.trigger.clone()
         };
-        job.worker.queue.park(&job.worker.dlq_url, &parked).await?;
+        let (dlq_url, trace) = (&job.worker.dlq_url, job.trace.header());
+        job.worker.queue.park(dlq_url, &parked, trace).await?;
     }
     let counts = !draft.text.is_empty() && draft.outcome.status != TurnStatus::LeftToPerson;
     let mut paused_until = head.paused_until;
