@@ -25,5 +25,6 @@ archive="clivy-$architecture.tar.gz"
 rm -rf .aws-sam/build
 mkdir -p .aws-sam/build
 tar --extract --gzip --file "$folder/$archive" --directory .aws-sam/build
+# Another prefix each time: SAM publishes a version, and moves the aliases, only for code or template that it has not seen.
 sam deploy --config-env "$environment" --template-file .aws-sam/build/template.yaml --no-confirm-changeset \
-    --no-fail-on-empty-changeset ${EXECUTION_ROLE_ARN:+--role-arn "$EXECUTION_ROLE_ARN"}
+    --s3-prefix "clivy/$(date -u +%Y%m%dT%H%M%SZ)" --no-fail-on-empty-changeset ${EXECUTION_ROLE_ARN:+--role-arn "$EXECUTION_ROLE_ARN"}
