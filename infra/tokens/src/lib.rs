@@ -10,11 +10,13 @@
     )
 )]
 
+pub mod bill;
 pub mod bursts;
 pub mod corpus;
 pub mod page;
 pub mod prefix;
 pub mod prompts;
+pub mod rules;
 pub mod settings;
 pub mod tokenizer;
-pub mod variants;
+pub mod world;

@@ -4,19 +4,27 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use clivy::conversation::bot::SimpleRule;
-use clivy::prompt::{Level, Limits, build};
+use clivy::prompt::fit::estimate_tokens;
+use clivy::prompt::{Level, build};
 use figures::page::table::{number, table};
 use figures::page::{self, Page};
 
+use crate::bill::{Bill, Prices};
 use crate::bursts::Turn;
-use crate::prompts::{Order, with};
-use crate::variants::{Asked, Rules, World};
+use crate::prefix::MINIMUM;
+use crate::prompts::with;
+use crate::rules::{Rules, compared};
+use crate::world::{Asked, Called, World};
 
-/// The model of simple bursts, in the tables that have one.
-const SIMPLE_MODEL: &str = "openai/gpt-4.1-nano";
 /// How long a provider keeps a prefix after its last use, the shortest that is published, in milliseconds.
 const KEPT_MS: i64 = 5 * 60_000;
+/// The longest that is published for prefixes in memory.
+const KEPT_LONG_MS: i64 = 2 * KEPT_MS;
+/// As if prompts came without a pause.
+const KEPT_ALWAYS_MS: i64 = i64::MAX / 2;
+
+/// Rules by their name, with the calls that they make.
+type Compared = (&'static str, Rules, Vec<Called>);
 
 /// The page as it should be.
 ///
@@ -24,12 +32,19 @@ const KEPT_MS: i64 = 5 * 60_000;
 /// An input is missing or malformed, or the page lacks a mark.
 pub fn tokens(root: &Path) -> Result<Page> {
     let world = World::read(root)?;
+    let compared = compared(&world.settings)?.into_iter().map(|(name, rules)| {
+        let calls = world.calls(&rules);
+        (name, rules, calls)
+    });
+    let compared: Vec<Compared> = compared.collect();
     let parts = vec![
+        ("saved", saved(&world, &compared)?),
         ("corpus", corpus(&world)),
         ("bubbles", bubbles(&world)),
         ("prompt", prompt(&world)?),
-        ("variants", variants(&world)?),
-        ("kept", kept(&world)?),
+        ("variants", variants(&world, &compared)?),
+        ("used", used(&world, &compared)),
+        ("kept", kept(&world, &compared)?),
         ("bots", bots(&world)?),
     ];
     page::page(root, "docs/TOKENS.md", parts)
@@ -49,6 +64,44 @@ fn shown(of: usize) -> String {
 
 fn percent(part: f64, whole: f64) -> String {
     format!("{:.0} %", part / whole * 100.0)
+}
+
+/// The bill of 100 bursts.
+fn of_100(world: &World, calls: &[Called], prices: &Prices, keep_ms: i64) -> Result<Bill> {
+    let bursts = count(world.bursts().count());
+    Ok(Bill::of(calls, prices, keep_ms)?.times(100.0 / bursts))
+}
+
+/// The calls of the rules that a test holds for.
+fn calls_where<'c>(compared: &'c [Compared], is: impl Fn(&Rules) -> bool) -> Result<&'c [Called]> {
+    let found = compared.iter().find(|(_, rules, _)| is(rules));
+    Ok(&found.context("no such rules are compared")?.2)
+}
+
+/// What batching saves, and all of it together.
+fn saved(world: &World, compared: &[Compared]) -> Result<String> {
+    let bill = |calls| Bill::of(calls, &world.prices, KEPT_MS);
+    let product = bill(calls_where(compared, |_| true)?)?;
+    let alone = bill(calls_where(compared, |rules| !rules.batched)?)?;
+    let nothing = bill(calls_where(compared, |rules| {
+        !rules.batched && rules.time_first
+    })?)?;
+    let share_saved =
+        |of: fn(&Bill) -> f64, than: &Bill| percent(of(than) - of(&product), of(than));
+    let row = |name: &str, than: &Bill| {
+        let all: [fn(&Bill) -> f64; 4] =
+            [|b| b.calls, |b| b.tokens_in, |b| b.tokens_out, |b| b.usd];
+        let shares = all.map(|of| share_saved(of, than));
+        std::iter::once(name.to_owned()).chain(shares).collect()
+    };
+    let rows: [Vec<String>; 2] = [
+        row("one call a bubble: what batching saves", &alone),
+        row("a bot that sends all it has on every bubble", &nothing),
+    ];
+    Ok(table(
+        &["saved against", "calls", "tokens in", "tokens out", "USD"],
+        &rows,
+    ))
 }
 
 fn corpus(world: &World) -> String {
@@ -77,16 +130,13 @@ fn corpus(world: &World) -> String {
 /// How many bursts have how many bubbles.
 fn bubbles(world: &World) -> String {
     let mut bursts: BTreeMap<usize, usize> = BTreeMap::new();
-    for turn in world.asked.iter().flat_map(|asked| &asked.bursts) {
+    for (_, turn) in world.bursts() {
         *bursts.entry(turn.burst.len()).or_default() += 1;
     }
-    let all = count(world.bursts());
+    let all = count(bursts.values().sum());
     let row = |(bubbles, bursts): (&usize, &usize)| {
-        vec![
-            bubbles.to_string(),
-            shown(*bursts),
-            percent(count(*bursts), all),
-        ]
+        let share = format!("{:.1} %", count(*bursts) / all * 100.0);
+        vec![bubbles.to_string(), shown(*bursts), share]
     };
     let mut rows: Vec<_> = bursts.iter().map(row).collect();
     let bubbles: usize = bursts
@@ -94,8 +144,8 @@ fn bubbles(world: &World) -> String {
         .map(|(bubbles, bursts)| bubbles * bursts)
         .sum();
     rows.push(vec![
-        format!("**mean {}**", number(count(bubbles) / all)),
-        shown(world.bursts()),
+        format!("**{} on average**", number(count(bubbles) / all)),
+        number(all),
         String::new(),
     ]);
     table(&["bubbles of a burst", "bursts", "share"], &rows)
@@ -126,15 +176,12 @@ fn parts_of(world: &World, asked: &Asked, turn: &Turn) -> [usize; 5] {
 
 /// What the product's prompts are made of.
 fn prompt(world: &World) -> Result<String> {
-    let turns = world
-        .asked
-        .iter()
-        .flat_map(|asked| asked.bursts.iter().map(move |turn| (asked, turn)));
-    let all: Vec<[usize; 5]> = turns
+    let all: Vec<[usize; 5]> = world
+        .bursts()
         .map(|(asked, turn)| parts_of(world, asked, turn))
         .collect();
     let names = [
-        "instructions of the owner and rules of the product",
+        "instructions of the owner, rules of the product",
         "documents",
         "history",
         "question",
@@ -148,30 +195,21 @@ fn prompt(world: &World) -> Result<String> {
             .copied()
             .collect();
         sizes.sort_unstable();
-        let at = |part: usize| {
-            sizes
-                .get((sizes.len().saturating_sub(1)) * part / 100)
-                .copied()
-                .context("no bursts")
+        let at = |percent: usize| {
+            let size = sizes.get(sizes.len().saturating_sub(1) * percent / 100);
+            size.copied().map(shown).context("no bursts")
         };
         let mean = count(sizes.iter().sum()) / count(sizes.len());
         rows.push(vec![
             name.to_owned(),
             number(mean.round()),
-            shown(at(0)?),
-            shown(at(50)?),
-            shown(at(90)?),
-            shown(at(100)?),
+            at(0)?,
+            at(50)?,
+            at(90)?,
+            at(100)?,
         ]);
     }
-    let long = all
-        .iter()
-        .filter(|parts| {
-            parts
-                .last()
-                .is_some_and(|all| *all >= crate::prefix::MINIMUM)
-        })
-        .count();
+    let long = all.iter().filter(|[.., all]| *all >= MINIMUM).count();
     let head = [
         "tokens of a prompt",
         "mean",
@@ -181,107 +219,44 @@ fn prompt(world: &World) -> Result<String> {
         "longest",
     ];
     let tail = format!(
-        "\n{} of {} prompts have {} tokens or more.\n",
-        long,
+        "\n{long} of {} prompts have {} tokens or more. {}\n",
         all.len(),
-        shown(crate::prefix::MINIMUM)
+        shown(MINIMUM),
+        characters(world),
     );
     Ok(table(&head, &rows) + &tail)
 }
 
-/// The rules that are compared, the product's first.
-fn compared(world: &World) -> Result<Vec<(&'static str, Rules)>> {
-    let product = Rules::product(&world.settings);
-    let limits = product.limits;
-    let simple: SimpleRule = toml::from_str(&format!("model = \"{SIMPLE_MODEL}\""))?;
-    let all_documents = Limits {
-        documents_max: usize::MAX,
-        ..limits
-    };
-    let whole_history = Limits {
-        history_max_messages: usize::MAX,
-        history_max_characters: usize::MAX,
-        ..limits
-    };
-    let with = |change: &dyn Fn(&mut Rules)| {
-        let mut rules = product.clone();
-        change(&mut rules);
-        rules
-    };
-    Ok(vec![
-        ("**the product**", product.clone()),
-        ("one call a bubble", with(&|rules| rules.batched = false)),
-        (
-            "all documents, the most relevant first",
-            with(&|rules| rules.limits = all_documents),
-        ),
-        (
-            "all documents, in the owner's order",
-            with(&|rules| {
-                rules.limits = all_documents;
-                rules.order = Order::Owners;
-            }),
-        ),
-        (
-            "the same behind the time",
-            with(&|rules| {
-                rules.limits = all_documents;
-                rules.order = Order::Owners;
-                rules.time_first = true;
-            }),
-        ),
-        (
-            "the whole history, whole messages",
-            with(&|rules| rules.limits = whole_history),
-        ),
-        ("the time first", with(&|rules| rules.time_first = true)),
-        (
-            "the documents behind the history",
-            with(&|rules| rules.order = Order::BehindHistory),
-        ),
-        (
-            "the product's documents, in the owner's order",
-            with(&|rules| rules.order = Order::Owners),
-        ),
-        (
-            "the response cache on",
-            with(&|rules| rules.response_cache = true),
-        ),
-        (
-            "simple bursts to a cheaper model",
-            with(&|rules| rules.simple = Some(simple.clone())),
-        ),
-        (
-            "both",
-            with(&|rules| {
-                rules.response_cache = true;
-                rules.simple = Some(simple.clone());
-            }),
-        ),
-        (
-            "**none of it**: a call a bubble, all documents whole, the whole history, the time first",
-            with(&|rules| {
-                rules.batched = false;
-                rules.limits = Limits {
-                    documents_max: usize::MAX,
-                    document_max_characters: usize::MAX,
-                    ..whole_history
-                };
-                rules.order = Order::Owners;
-                rules.time_first = true;
-            }),
-        ),
-    ])
+/// How long a token is, and what the product takes it for where it has to guess.
+fn characters(world: &World) -> String {
+    let (mut characters, mut tokens, mut guessed) = (0.0, 0.0, 0.0);
+    for (asked, turn) in world.bursts() {
+        let limits = &world.settings.limits;
+        let prompt = build(
+            &asked.talk.bot,
+            &turn.history,
+            &turn.burst,
+            limits,
+            Level::Full,
+        );
+        let texts = prompt.iter().map(|message| message.content.chars().count());
+        characters += count(texts.sum());
+        tokens += count(world.tokenizer.prompt(&prompt).len());
+        guessed += f64::from(estimate_tokens(&prompt));
+    }
+    format!(
+        "A token stands for {} characters. Where a model's context is known to be short the product guesses, and it guesses \
+         {} times the count.",
+        number(characters / tokens),
+        number(guessed / tokens),
+    )
 }
 
-fn variants(world: &World) -> Result<String> {
-    let compared = compared(world)?;
+fn variants(world: &World, compared: &[Compared]) -> Result<String> {
     let mut rows = Vec::new();
     let mut product = None;
-    for (name, rules) in &compared {
-        let bill = world
-            .bill(rules, KEPT_MS)?
-            .times(100.0 / count(world.bursts()));
+    for (name, _, calls) in compared {
+        let bill = of_100(world, calls, &world.prices, KEPT_MS)?;
         let product = *product.get_or_insert(bill.usd);
         let mut row = vec![(*name).to_owned()];
         row.extend(
@@ -305,46 +280,71 @@ fn variants(world: &World) -> Result<String> {
     Ok(table(&head, &rows))
 }
 
-/// What the provider's cache is worth, where it keeps a prefix for so long after its last use.
-fn kept(world: &World) -> Result<String> {
+/// How often the two switches of a bot found something to do.
+fn used(world: &World, compared: &[Compared]) -> String {
+    let bursts = world.bursts().count();
+    let of = |is: fn(&Rules) -> bool| compared.iter().filter(move |(_, rules, _)| is(rules));
+    let kept = of(|rules| rules.response_cache)
+        .map(|(.., calls)| bursts - calls.len())
+        .next();
+    let default = &world.settings.model.name;
+    let simple = of(|rules| rules.simple.is_some());
+    let simple = simple
+        .map(|(.., calls)| calls.iter().filter(|call| call.model != *default).count())
+        .next();
+    format!(
+        "Of {bursts} bursts, {} got a kept answer with the response cache on, and {} were simple by the rule.\n",
+        kept.unwrap_or_default(),
+        simple.unwrap_or_default(),
+    )
+}
+
+/// As the newest models have it.
+fn cached_at_a_tenth(prices: &Prices) -> Prices {
+    let mut prices = prices.clone();
+    for price in prices.values_mut() {
+        price.cached = price.input / 10.0;
+    }
+    prices
+}
+
+/// What the provider's cache is worth, by how long it keeps a prefix and by what a cached token costs.
+fn kept(world: &World, compared: &[Compared]) -> Result<String> {
+    let cheap = cached_at_a_tenth(&world.prices);
     let mut rows = Vec::new();
-    for (name, rules) in compared(world)? {
+    for (name, rules, calls) in compared {
         if rules.response_cache || rules.simple.is_some() {
             continue;
         }
-        let mut row = vec![name.to_owned()];
-        for keep_ms in [KEPT_MS, 2 * KEPT_MS, i64::MAX / 2] {
-            let bill = world.bill(&rules, keep_ms)?;
-            let usd = bill.usd * 100.0 / count(world.bursts());
-            row.push(format!(
-                "{} · {usd:.4}",
-                percent(bill.cached, bill.tokens_in)
-            ));
+        let mut row = vec![(*name).to_owned()];
+        for keep_ms in [KEPT_MS, KEPT_LONG_MS, KEPT_ALWAYS_MS] {
+            let bill = of_100(world, calls, &world.prices, keep_ms)?;
+            row.push(percent(bill.cached, bill.tokens_in));
+        }
+        for keep_ms in [KEPT_MS, KEPT_ALWAYS_MS] {
+            row.push(format!("{:.4}", of_100(world, calls, &cheap, keep_ms)?.usd));
         }
         rows.push(row);
     }
     let head = [
-        "share of the tokens in that is cached · USD for 100 bursts",
+        "tokens in that are cached",
         "kept 5 minutes",
         "10 minutes",
-        "for ever",
+        "always",
+        "USD with cached ones at a tenth, 5 minutes",
+        "always",
     ];
     Ok(table(&head, &rows))
 }
 
 /// The saving of batching, bot by bot: it depends on how customers write.
 fn bots(world: &World) -> Result<String> {
-    let product = Rules::product(&world.settings);
-    let alone = Rules {
-        batched: false,
-        ..product.clone()
-    };
+    let [product, alone] = [Rules::product, Rules::one_by_one].map(|rules| rules(&world.settings));
     let mut rows = Vec::new();
     for asked in &world.asked {
-        let bills = [&product, &alone].map(|rules| world.bill_of(asked, rules, KEPT_MS));
-        let [product, alone] = bills;
-        let (product, alone) = (product?, alone?);
         let bursts = count(asked.bursts.len());
+        let bill = |rules: &Rules| Bill::of(&world.calls_of(asked, rules), &world.prices, KEPT_MS);
+        let (product, alone) = (bill(&product)?, bill(&alone)?);
         rows.push(vec![
             asked.talk.bot.bot_id.as_str().to_owned(),
             number(count(asked.bubbles.len()) / bursts),
@@ -369,26 +369,21 @@ fn bots(world: &World) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
-    use clivy::conversation::message::MessageKind;
-    use clivy::conversation::opt;
-    use clivy::prompt::reply::whatsapp_text;
+    use clivy::prompt::Limits;
     use figures::inputs::root;
 
     use super::*;
+    use crate::prompts::Order;
 
     #[test]
     fn the_committed_page_is_what_its_inputs_say() {
         let mut pages = [tokens(&root()).unwrap()];
-        assert!(
-            page::out_of_date(&pages).unwrap().is_empty(),
-            "cargo run -p tokens"
-        );
-        pages[0].1 =
-            pages[0]
-                .1
-                .replacen("| **the product** | 100 |", "| **the product** | 99 |", 1);
+        let stale = page::out_of_date(&pages).unwrap();
+        assert!(stale.is_empty(), "cargo run -p tokens: {stale:?}");
+        let other = pages[0]
+            .1
+            .replacen("| **the product** | 100 |", "| **the product** | 99 |", 1);
+        pages[0].1 = other;
         assert_eq!(
             page::out_of_date(&pages).unwrap().len(),
             1,
@@ -396,70 +391,29 @@ mod tests {
         );
     }
 
+    /// What the page says of the provider's cache, in words.
     #[test]
-    fn the_corpus_has_200_bursts_of_one_to_six_bubbles_that_come_out_by_the_rule() {
-        let world = World::read(&root()).unwrap();
-        assert_eq!(world.bursts(), 200);
-        let sizes: BTreeSet<usize> = world
-            .asked
-            .iter()
-            .flat_map(|a| &a.bursts)
-            .map(|t| t.burst.len())
-            .collect();
-        assert_eq!(sizes, BTreeSet::from([1, 2, 3, 4, 5, 6]));
-        for asked in &world.asked {
-            assert!(
-                (3..=30).contains(&asked.talk.bot.documents.len()),
-                "{}",
-                asked.talk.bot.bot_id.as_str()
-            );
-            for (index, conversation) in asked.talk.conversations.iter().enumerate() {
-                let bursts = conversation.answers.len();
-                assert!(
-                    (1..=8).contains(&bursts),
-                    "{}, conversation {}",
-                    asked.talk.bot.bot_id.as_str(),
-                    index + 1
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn every_answer_is_as_whatsapp_shows_it_and_every_burst_is_asked_about() {
-        let world = World::read(&root()).unwrap();
-        for asked in &world.asked {
-            for turn in &asked.bursts {
-                assert_eq!(whatsapp_text(&turn.answer), turn.answer);
-                assert_eq!(
-                    opt::wish(&asked.talk.bot, false, &turn.burst),
-                    opt::Wish::Answer,
-                    "is not answered by a model"
-                );
-                for bubble in &turn.burst {
-                    let is_placeholder = bubble.content.text.starts_with('[');
-                    let is_text = bubble.content.kind == MessageKind::Text;
-                    assert!(
-                        !(is_placeholder && is_text),
-                        "{} has no kind",
-                        bubble.content.text
-                    );
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn batching_never_asks_more_than_once_a_burst() {
+    fn short_beats_cached_at_half_the_price_and_not_at_a_tenth() {
         let world = World::read(&root()).unwrap();
         let product = Rules::product(&world.settings);
-        let alone = Rules {
-            batched: false,
+        let limits = Limits {
+            documents_max: usize::MAX,
+            ..product.limits
+        };
+        let all_in_order = Rules {
+            limits,
+            order: Order::Owners,
             ..product.clone()
         };
-        let [product, alone] =
-            [product, alone].map(|rules| world.bill(&rules, KEPT_MS).unwrap().calls);
-        let bubbles: usize = world.asked.iter().map(|asked| asked.bubbles.len()).sum();
-        assert_eq!((product, alone), (200.0, count(bubbles)));
+        let calls = [product, all_in_order].map(|rules| world.calls(&rules));
+        let usd = |prices: &Prices| {
+            calls
+                .each_ref()
+                .map(|calls| Bill::of(calls, prices, KEPT_MS).unwrap().usd)
+        };
+        let [short, cached] = usd(&world.prices);
+        assert!(short < cached, "{short} {cached}");
+        let [short, cached] = usd(&cached_at_a_tenth(&world.prices));
+        assert!(cached < short, "{short} {cached}");
     }
 }

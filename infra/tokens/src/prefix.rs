@@ -39,14 +39,14 @@ impl ProviderCache {
     /// Reads a prompt, and says how many of its tokens were cached. A prefix is used whenever a prompt begins with it, so
     /// the longest one that some prompt of the last minutes begins with is the one that counts. Calls come in the order
     /// of their times.
-    pub fn read(&mut self, at: EpochMs, model: &str, prompt: Vec<u32>) -> usize {
+    pub fn read(&mut self, at: EpochMs, model: &str, prompt: &[u32]) -> usize {
         let since = at.plus_ms(-self.keep_ms);
         let lately = self
             .read
             .iter()
             .filter(|(when, of, _)| *when >= since && of == model);
-        let shared = lately.map(|(_, _, before)| shared(before, &prompt)).max();
-        self.read.push((at, model.to_owned(), prompt));
+        let shared = lately.map(|(_, _, before)| shared(before, prompt)).max();
+        self.read.push((at, model.to_owned(), prompt.to_vec()));
         cached(shared.unwrap_or_default())
     }
 }
@@ -76,21 +76,25 @@ mod tests {
     fn what_was_read_lately_is_cached_up_to_where_the_prompts_differ() {
         let mut cache = ProviderCache::new(300_000);
         let minute = |n: i64| EpochMs(n * 60_000);
-        assert_eq!(cache.read(minute(0), "m", prompt(1_500, 1)), 0);
-        assert_eq!(cache.read(minute(1), "m", prompt(1_500, 2)), 1_408);
+        assert_eq!(cache.read(minute(0), "m", &prompt(1_500, 1)), 0);
+        assert_eq!(cache.read(minute(1), "m", &prompt(1_500, 2)), 1_408);
         assert_eq!(
-            cache.read(minute(2), "other", prompt(1_500, 2)),
+            cache.read(minute(2), "other", &prompt(1_500, 2)),
             0,
             "another model"
         );
-        assert_eq!(cache.read(minute(2), "m", prompt(1_000, 3)), 0, "too short");
         assert_eq!(
-            cache.read(minute(6), "m", prompt(1_500, 4)),
+            cache.read(minute(2), "m", &prompt(1_000, 3)),
+            0,
+            "too short"
+        );
+        assert_eq!(
+            cache.read(minute(6), "m", &prompt(1_500, 4)),
             1_408,
             "used five minutes ago"
         );
         assert_eq!(
-            cache.read(minute(12), "m", prompt(1_500, 5)),
+            cache.read(minute(12), "m", &prompt(1_500, 5)),
             0,
             "not used for six minutes"
         );

@@ -1,6 +1,5 @@
 //! Prompts in the tokens of the model: `o200k_base`, which OpenAI's gpt-4o and gpt-4.1 families use.
 
-use anyhow::Result;
 use clivy::prompt::{ChatMessage, Role};
 use tiktoken_rs::CoreBPE;
 
@@ -9,17 +8,16 @@ use tiktoken_rs::CoreBPE;
 const FRAME: [u32; 3] = [u32::MAX, u32::MAX - 1, u32::MAX - 2];
 
 /// The tokenizer, with its vocabulary.
-pub struct Tokenizer(CoreBPE);
+pub struct Tokenizer(&'static CoreBPE);
+
+impl Default for Tokenizer {
+    /// The vocabulary that is built in, read once in a process.
+    fn default() -> Self {
+        Self(tiktoken_rs::o200k_base_singleton())
+    }
+}
 
 impl Tokenizer {
-    /// Loads the vocabulary that is built in.
-    ///
-    /// # Errors
-    /// The vocabulary cannot be read.
-    pub fn new() -> Result<Self> {
-        Ok(Self(tiktoken_rs::o200k_base()?))
-    }
-
     /// A text.
     #[must_use]
     pub fn text(&self, text: &str) -> Vec<u32> {
@@ -59,7 +57,7 @@ mod tests {
 
     #[test]
     fn a_prompt_is_counted_as_openais_cookbook_counts_it() {
-        let tokenizer = Tokenizer::new().unwrap();
+        let tokenizer = Tokenizer::default();
         // Known numbers of o200k_base.
         assert_eq!(tokenizer.text("hello world"), [24912, 2375]);
         let message = |role, content: &str| ChatMessage {
