@@ -73,7 +73,7 @@ fn of_100(world: &World, calls: &[Called], prices: &Prices, keep_ms: i64) -> Res
 }
 
 /// The calls of the rules that a test holds for.
-fn calls_where<'c>(compared: &'c [Compared], is: impl Fn(&Rules) -> bool) -> Result<&'c [Called]> {
+fn calls_where(compared: &[Compared], is: impl Fn(&Rules) -> bool) -> Result<&[Called]> {
     let found = compared.iter().find(|(_, rules, _)| is(rules));
     Ok(&found.context("no such rules are compared")?.2)
 }
