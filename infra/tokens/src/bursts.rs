@@ -36,7 +36,7 @@ pub struct Turn {
     pub answer: String,
 }
 
-/// What happens to a conversation. The order among events of one moment: what was there first is first.
+/// What happens to a conversation. In one moment the message comes first: a delay of the queue is at least as long as asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
     /// A bubble is stored; its trigger was sent.

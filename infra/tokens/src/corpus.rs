@@ -11,6 +11,8 @@ use serde::Deserialize;
 /// Midnight in Jakarta of the day that all of it happens on, a Monday.
 pub const DAY: EpochMs = EpochMs(1_768_150_800_000);
 
+const DAY_MS: i64 = 86_400_000;
+
 /// A bot, and what its customers and it said.
 #[derive(Debug)]
 pub struct Talk {
@@ -27,6 +29,37 @@ pub struct Conversation {
     pub bubbles: Vec<Message>,
     /// The answers, each to what was written since the one before.
     pub answers: Vec<Answer>,
+}
+
+impl Talk {
+    /// The same words from one contact, who comes back every day with the next conversation.
+    #[must_use]
+    pub fn of_one_contact(&self) -> Self {
+        let mut all = Conversation {
+            bubbles: Vec::new(),
+            answers: Vec::new(),
+        };
+        let mut days_ms = 0;
+        for conversation in &self.conversations {
+            let before = all.bubbles.len();
+            let later = |bubble: &Message| Message {
+                platform_at: bubble.platform_at.plus_ms(days_ms),
+                received_at: bubble.received_at.plus_ms(days_ms),
+                ..bubble.clone()
+            };
+            all.bubbles.extend(conversation.bubbles.iter().map(later));
+            let answers = conversation.answers.iter().map(|answer| Answer {
+                after: before + answer.after,
+                text: answer.text.clone(),
+            });
+            all.answers.extend(answers);
+            days_ms += DAY_MS;
+        }
+        Self {
+            bot: self.bot.clone(),
+            conversations: vec![all],
+        }
+    }
 }
 
 /// A text that the bot could have answered with. Nobody asked a model for it.
@@ -180,6 +213,22 @@ pub mod tests {
             .iter()
             .map(|answer| answer.after)
             .collect();
+        assert_eq!(after, [2, 3]);
+    }
+
+    #[test]
+    fn a_contact_that_comes_back_has_all_conversations_a_day_apart() {
+        let mut talk = said(r#"[0, "a"], [2, "b"], "x""#).unwrap();
+        let again = said(r#"[0, "c"], "y""#).unwrap().conversations;
+        talk.conversations.extend(again);
+        let one = talk.of_one_contact().conversations.remove(0);
+        let came: Vec<i64> = one
+            .bubbles
+            .iter()
+            .map(|b| b.received_at.since_ms(one.bubbles[0].received_at))
+            .collect();
+        assert_eq!(came, [0, 2_000, DAY_MS]);
+        let after: Vec<usize> = one.answers.iter().map(|answer| answer.after).collect();
         assert_eq!(after, [2, 3]);
     }
 

@@ -44,6 +44,7 @@ pub fn tokens(root: &Path) -> Result<Page> {
         ("prompt", prompt(&world)?),
         ("variants", variants(&world, &compared)?),
         ("used", used(&world, &compared)),
+        ("regulars", regulars(&world, &compared)?),
         ("kept", kept(&world, &compared)?),
         ("bots", bots(&world)?),
     ];
@@ -278,6 +279,27 @@ fn variants(world: &World, compared: &[Compared]) -> Result<String> {
         "to the product",
     ];
     Ok(table(&head, &rows))
+}
+
+/// What the bounds on the history are worth: customers who come back, whose bots have all of it to tell.
+fn regulars(world: &World, compared: &[Compared]) -> Result<String> {
+    let world = world.of_one_contact_each()?;
+    let bounds = |rules: &Rules| rules.limits.history_max_messages;
+    let whole = |rules: &Rules| rules.batched && bounds(rules) == usize::MAX;
+    let rules = |is: &dyn Fn(&Rules) -> bool| compared.iter().find(|(_, rules, _)| is(rules));
+    let both = [rules(&|_| true), rules(&whole)];
+    let mut rows = Vec::new();
+    for (name, rules, _) in both.into_iter().flatten() {
+        let bill = of_100(&world, &world.calls(rules), &world.prices, KEPT_MS)?;
+        let mut row = vec![(*name).to_owned()];
+        row.extend([bill.tokens_in, bill.cached].map(|of| number(of.round())));
+        row.push(format!("{:.4}", bill.usd));
+        rows.push(row);
+    }
+    Ok(table(
+        &["for 100 bursts", "tokens in", "of these cached", "USD"],
+        &rows,
+    ))
 }
 
 /// How often the two switches of a bot found something to do.

@@ -8,6 +8,7 @@ use tiktoken_rs::CoreBPE;
 const FRAME: [u32; 3] = [u32::MAX, u32::MAX - 1, u32::MAX - 2];
 
 /// The tokenizer, with its vocabulary.
+#[derive(Clone, Copy)]
 pub struct Tokenizer(&'static CoreBPE);
 
 impl Default for Tokenizer {

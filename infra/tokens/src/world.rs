@@ -40,6 +40,8 @@ pub struct World {
     pub tokenizer: Tokenizer,
     /// What a million tokens cost.
     pub prices: Prices,
+    /// From the claim of a burst to its answer, in milliseconds.
+    pub service_ms: i64,
 }
 
 /// One call of a model.
@@ -81,6 +83,23 @@ impl World {
             settings,
             tokenizer: Tokenizer::default(),
             prices: inputs.prices.models,
+            service_ms,
+        })
+    }
+
+    /// The same words, each bot's from one contact who comes back every day.
+    ///
+    /// # Errors
+    /// A burst does not come out where it did before.
+    pub fn of_one_contact_each(&self) -> Result<Self> {
+        let talks = self.asked.iter().map(|asked| asked.talk.of_one_contact());
+        Ok(Self {
+            asked: talks
+                .map(|talk| Asked::of(talk, &self.settings, self.service_ms))
+                .collect::<Result<_>>()?,
+            settings: self.settings.clone(),
+            prices: self.prices.clone(),
+            ..*self
         })
     }
 
