@@ -324,6 +324,12 @@ pub fn takeover_pause_ms(reader: &mut Reader) -> i64 {
     i64::from(reader.number("TAKEOVER_PAUSE_MINUTES", 30, 0..=10_080)) * 60_000
 }
 
+/// `RESPONSE_CACHE_HISTORY_FREE_MINUTES` (30), in milliseconds: how long nothing must have been said before an answer is
+/// kept, or a kept one is given.
+pub fn response_cache_free_ms(reader: &mut Reader) -> i64 {
+    i64::from(reader.number("RESPONSE_CACHE_HISTORY_FREE_MINUTES", 30, 0..=1_440)) * 60_000
+}
+
 /// `BREAKER_COOLDOWN_SECONDS` (60): how long a provider that fails is left alone.
 pub fn breaker_cooldown_seconds(reader: &mut Reader) -> u32 {
     reader.number("BREAKER_COOLDOWN_SECONDS", 60, 1..=900)

@@ -1,8 +1,6 @@
 //! Kept answers: a question that a bot has answered before, asked by somebody with whom nothing has been said lately,
 //! gets the same answer without the model. Off unless the bot wants it.
 
-use clivy::conversation::ids::EpochMs;
-use clivy::conversation::message::MessageKind;
 use clivy::conversation::outcome::{Outcome, TurnStatus};
 use clivy::prompt;
 use clivy::step;
@@ -35,7 +33,8 @@ impl Question {
         let free_ms = job.worker.rules.cache_history_free_ms;
         // Nor is it when a person wants to see what another model says.
         let may_be_kept = held.bot.response_cache && held.wanted_model().is_none();
-        if !may_be_kept || !is_fresh(&conversation, free_ms) {
+        let Conversation { history, burst, .. } = &conversation;
+        if !may_be_kept || !prompt::stands_alone(history, burst, free_ms) {
             return Self {
                 conversation,
                 key: None,
@@ -102,27 +101,4 @@ impl Question {
             step!(warn, "cache_failed", held.log, { error = %error, }, "the answer could not be kept");
         }
     }
-}
-
-/// Whether the burst stands alone: texts only, and nothing was said before it within the time given.
-fn is_fresh(conversation: &Conversation, free_ms: i64) -> bool {
-    let Some(first) = conversation
-        .burst
-        .iter()
-        .map(|message| message.received_at)
-        .min()
-    else {
-        return false;
-    };
-    let quiet_since = first.plus_ms(-free_ms);
-    let is_text = |kind: MessageKind| kind == MessageKind::Text;
-    let is_old = |at: EpochMs| at < quiet_since;
-    conversation
-        .burst
-        .iter()
-        .all(|message| is_text(message.content.kind))
-        && conversation
-            .history
-            .iter()
-            .all(|message| is_old(message.received_at))
 }

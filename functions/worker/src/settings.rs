@@ -138,11 +138,7 @@ impl Rules {
             }),
             yields_to_persons: config::takeover_pause_ms(reader) > 0,
             loop_pause_ms: minutes_ms(reader.number("LOOP_PAUSE_MINUTES", 60, 1..=10_080)),
-            cache_history_free_ms: minutes_ms(reader.number(
-                "RESPONSE_CACHE_HISTORY_FREE_MINUTES",
-                30,
-                0..=1_440,
-            )),
+            cache_history_free_ms: config::response_cache_free_ms(reader),
             model: config::default_model(reader),
             prompt: Limits::default(),
         }

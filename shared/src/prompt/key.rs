@@ -4,8 +4,22 @@ use sha2::{Digest, Sha256};
 
 use super::{DOCUMENTS_HEADING, Limits, STYLE_RULES};
 use crate::conversation::bot::{Bot, MaxPrice, ModelEntry};
-use crate::conversation::ids::hex;
+use crate::conversation::ids::{EpochMs, hex};
+use crate::conversation::message::{Message, MessageKind};
 use crate::conversation::question::normalised;
+
+/// Whether a burst may share its answer: texts only, and nothing was said within `free_ms` before it.
+#[must_use]
+pub fn stands_alone(history: &[Message], burst: &[Message], free_ms: i64) -> bool {
+    let Some(first) = burst.iter().map(|message| message.received_at).min() else {
+        return false;
+    };
+    let quiet_since = first.plus_ms(-free_ms);
+    let is_text = |kind: MessageKind| kind == MessageKind::Text;
+    let is_old = |at: EpochMs| at < quiet_since;
+    burst.iter().all(|message| is_text(message.content.kind))
+        && history.iter().all(|message| is_old(message.received_at))
+}
 
 /// The key of an answer in the response cache: sha256, in hex, over the bot, everything of its settings that the
 /// answer depends on, `model` (the default one, or whichever the caller asks first), and the question as
@@ -80,10 +94,11 @@ impl Key {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::tests::{bot, document};
+    use super::super::tests::{bot, document, message};
     use super::*;
     use crate::conversation::bot::SimpleRule;
     use crate::conversation::ids::BotId;
+    use crate::conversation::message::Author;
 
     fn shop() -> Bot {
         bot(vec![document("faq", "Jam", "08-20"), document("", "", "x")])
@@ -162,5 +177,18 @@ mod tests {
             cache_key(&bot, "m", "halo"),
             cache_key(&shop(), "m", "halo")
         );
+    }
+
+    #[test]
+    fn a_burst_stands_alone_after_a_silence_and_without_media() {
+        let said = [message(Author::Bot, 1_000, "Sama-sama")];
+        let asked = |at| [message(Author::Customer, at, "jam buka?")];
+        assert!(stands_alone(&[], &asked(1_500), 500));
+        assert!(stands_alone(&said, &asked(1_501), 500));
+        assert!(!stands_alone(&said, &asked(1_500), 500));
+        assert!(!stands_alone(&said, &[], 500), "nothing is asked");
+        let mut voice = asked(9_000);
+        voice[0].content.kind = MessageKind::Audio;
+        assert!(!stands_alone(&said, &voice, 500));
     }
 }

@@ -17,7 +17,7 @@ mod key;
 pub mod rank;
 pub mod reply;
 
-pub use key::cache_key;
+pub use key::{cache_key, stands_alone};
 
 #[cfg(test)]
 mod fit_tests;

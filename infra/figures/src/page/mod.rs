@@ -1,8 +1,8 @@
-//! The two pages: their words are written by hand, the tables between the marks are computed.
+//! Pages: their words are written by hand, the tables between the marks are computed.
 
 mod cost;
 mod scale;
-mod table;
+pub mod table;
 
 use std::path::{Path, PathBuf};
 
@@ -13,27 +13,66 @@ use crate::inputs::Inputs;
 /// A computed part of a page: its mark's name, and its text.
 pub type Part = (&'static str, String);
 
-/// Both pages as they should be, with their paths.
+/// A page's path, and its text as it should be.
+pub type Page = (PathBuf, String);
+
+/// The pages of this crate as they should be.
 ///
 /// # Errors
 /// An input is missing, or a page lacks a mark.
-pub fn all(root: &Path) -> Result<Vec<(PathBuf, String)>> {
+pub fn all(root: &Path) -> Result<Vec<Page>> {
     let inputs = Inputs::read(root)?;
-    let pages = [
-        ("docs/COST.md", cost::parts(&inputs)?),
-        ("docs/SCALE.md", scale::parts(&inputs)?),
-    ];
-    let mut done = Vec::new();
-    for (name, parts) in pages {
-        let path = root.join(name);
-        let mut text = std::fs::read_to_string(&path).with_context(|| name.to_owned())?;
-        for (mark, table) in parts {
-            text =
-                filled(&text, mark, &table).with_context(|| format!("{name}: no mark {mark}"))?;
-        }
-        done.push((path, text));
+    Ok(vec![
+        page(root, "docs/COST.md", cost::parts(&inputs)?)?,
+        page(root, "docs/SCALE.md", scale::parts(&inputs)?)?,
+    ])
+}
+
+/// The page of this name with its parts between the marks.
+///
+/// # Errors
+/// It cannot be read, or lacks a mark.
+pub fn page(root: &Path, name: &str, parts: Vec<Part>) -> Result<Page> {
+    let path = root.join(name);
+    let mut text = std::fs::read_to_string(&path).with_context(|| name.to_owned())?;
+    for (mark, table) in parts {
+        text = filled(&text, mark, &table).with_context(|| format!("{name}: no mark {mark}"))?;
     }
-    Ok(done)
+    Ok((path, text))
+}
+
+/// Writes the pages that differ from what they should be, and says which.
+///
+/// # Errors
+/// One cannot be read or written.
+pub fn write(pages: &[Page]) -> Result<()> {
+    let stale = out_of_date(pages)?;
+    for (path, text) in pages {
+        let name = || path.display().to_string();
+        let word = if stale.contains(&path.as_path()) {
+            std::fs::write(path, text).with_context(name)?;
+            "written"
+        } else {
+            "up to date"
+        };
+        println!("{}: {word}", name());
+    }
+    Ok(())
+}
+
+/// The pages that are not as they should be.
+///
+/// # Errors
+/// One cannot be read.
+pub fn out_of_date(pages: &[Page]) -> Result<Vec<&Path>> {
+    let mut stale = Vec::new();
+    for (path, text) in pages {
+        let committed = std::fs::read_to_string(path);
+        if committed.with_context(|| path.display().to_string())? != *text {
+            stale.push(path.as_path());
+        }
+    }
+    Ok(stale)
 }
 
 /// The page with what is between the marks replaced; none when it lacks them.
@@ -52,14 +91,19 @@ mod tests {
 
     #[test]
     fn the_committed_pages_are_what_their_inputs_say() {
-        for (path, text) in all(&root()).unwrap() {
-            let committed = std::fs::read_to_string(&path).unwrap();
-            assert!(
-                committed == text,
-                "{} is out of date: cargo run -p figures",
-                path.display()
-            );
-        }
+        let pages = all(&root()).unwrap();
+        let stale = out_of_date(&pages).unwrap();
+        assert!(stale.is_empty(), "cargo run -p figures: {stale:?}");
+    }
+
+    #[test]
+    fn a_page_with_another_text_is_out_of_date() {
+        let path = root().join("docs/COST.md");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let other = format!("{text}1");
+        let pages = [(path.clone(), text), (path.clone(), other)];
+        assert!(out_of_date(&pages[..1]).unwrap().is_empty());
+        assert_eq!(out_of_date(&pages).unwrap(), [path.as_path()]);
     }
 
     #[test]

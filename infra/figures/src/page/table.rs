@@ -1,6 +1,7 @@
 //! Tables and numbers in Markdown.
 
 /// A table: its head, and its rows. Columns but the first are numbers, and to the right.
+#[must_use]
 pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let mut text = format!("| {} |\n|---|", head.join(" | "));
     text.push_str(&"---:|".repeat(head.len().saturating_sub(1)));
@@ -12,12 +13,14 @@ pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
 }
 
 /// The same with all columns to the left: words.
+#[must_use]
 pub fn words(head: &[&str], rows: &[Vec<String>]) -> String {
     let with_numbers = table(head, rows);
     with_numbers.replacen("---:|", "---|", head.len())
 }
 
 /// With commas between the thousands; decimals only where they say something.
+#[must_use]
 pub fn number(value: f64) -> String {
     // A sum of nothing is minus nothing.
     let value = value + 0.0;
@@ -49,6 +52,7 @@ pub fn number(value: f64) -> String {
 }
 
 /// Money: cents up to 100 USD.
+#[must_use]
 pub fn usd(value: f64) -> String {
     match value {
         value if value < 0.000_05 => "–".to_owned(),
