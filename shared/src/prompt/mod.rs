@@ -1,7 +1,8 @@
 //! The pure rules of the prompt: what the model is told, and how its answer becomes a WhatsApp text.
 //!
-//! The stable part comes first (instructions, then documents) and holds no time, so that the provider's
-//! prompt cache holds. Customer text never goes into the system message.
+//! The stable part comes first (instructions, then documents) and holds no time, so that a provider may cache what prompts
+//! have in common: how little that is where documents are chosen by the question, `docs/TOKENS.md` says. Customer text never
+//! goes into the system message.
 
 use std::fmt;
 

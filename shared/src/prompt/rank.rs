@@ -31,7 +31,7 @@ const ENDINGS: &[&str] = &["nya", "kah", "lah", "pun"];
 const SHORTEST_STEM: usize = 3;
 
 /// At most `max` documents, the ones that speak of what `question` speaks of first. Equal ones keep the
-/// owner's order, all of them when nothing matches, so that the provider's prompt cache holds.
+/// owner's order, all of them when nothing matches, so that such prompts begin alike.
 #[must_use]
 pub fn most_relevant<'d>(
     documents: &'d [Document],
