@@ -242,6 +242,19 @@ impl Outside {
         self.state().sends.clone()
     }
 
+    /// Every text since the last time, in order. Forgets them, and what the model and the gateway were asked besides.
+    pub fn take_sends(&self) -> Vec<Send> {
+        let mut state = self.state();
+        state.asked.clear();
+        state.others.clear();
+        std::mem::take(&mut state.sends)
+    }
+
+    /// How long it has been there: what the times of texts and calls are counted in.
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
     /// What customers see: one message per id, as WhatsApp shows it, in order.
     pub fn delivered(&self) -> Vec<Send> {
         let mut seen: Vec<Send> = Vec::new();

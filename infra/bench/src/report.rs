@@ -1,0 +1,230 @@
+//! The figures of a run, as they are written to JSON, and what they should be; `table` shows them.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use serde::Serialize;
+use tests::measure::{machine, percentile};
+
+use crate::calls::Called;
+use crate::concurrency::Concurrency;
+use crate::measure::{Measured, Round};
+use crate::subjects::{Size, Subject};
+
+/// Everything.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// Processor, and how many of its cores this process may use.
+    pub machine: String,
+    /// Rounds.
+    pub rounds: usize,
+    /// Programs that waited for a core at the beginning and at the end, this bench included (the load of one minute).
+    pub load: [f64; 2],
+    /// One after the other.
+    pub subjects: Vec<Row>,
+    /// What the issue wants.
+    pub targets: Vec<Target>,
+    /// Instances with little memory, and batches.
+    pub concurrency: Option<Concurrency>,
+}
+
+/// The figures of a subject: medians over all rounds, times in milliseconds, memory in MB of 1,000,000 bytes.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// Its name.
+    pub name: &'static str,
+    /// From the start of the process until it asks for an event.
+    pub init_ms: f64,
+    /// The processor time of that.
+    pub init_cpu_ms: f64,
+    /// The part of `init_ms` before its first connection.
+    pub unconnected_ms: f64,
+    /// The processor time of that.
+    pub unconnected_cpu_ms: f64,
+    /// The first event.
+    pub cold_ms: f64,
+    /// The processor time of that.
+    pub cold_cpu_ms: f64,
+    /// Half of the warm events took no longer.
+    pub warm_p50_ms: f64,
+    /// 99 of 100 warm events took no longer.
+    pub warm_p99_ms: f64,
+    /// The processor time of a warm event.
+    pub warm_cpu_ms: f64,
+    /// The most memory.
+    pub peak_mb: f64,
+    /// What is deployed.
+    pub size: Option<Size>,
+    /// Calls of AWS and their bytes, for one warm event.
+    pub calls: BTreeMap<String, PerEvent>,
+    /// Of every round, for whoever wants more than medians: init, its processor time, first event, warm median, processor
+    /// time of a warm event.
+    pub by_round: Vec<[f64; 5]>,
+}
+
+/// Calls for one warm event.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct PerEvent {
+    /// How many.
+    pub times: f64,
+    /// Bytes of a request's body, on average.
+    pub bytes: f64,
+}
+
+/// What a figure should be, and what it is.
+#[derive(Clone, Debug, Serialize)]
+pub struct Target {
+    /// What is compared.
+    pub what: String,
+    /// What it should be: at most, or at least where `is_least`.
+    pub wanted: f64,
+    /// Whether more is better.
+    pub is_least: bool,
+    /// What it is.
+    pub got: f64,
+}
+
+impl Target {
+    /// Whether it is reached.
+    pub fn is_reached(&self) -> bool {
+        if self.is_least {
+            self.got >= self.wanted
+        } else {
+            self.got <= self.wanted
+        }
+    }
+}
+
+impl Report {
+    /// Puts it together.
+    pub fn new(subjects: &[Subject], measured: &[Measured], load: [f64; 2], concurrency: Option<Concurrency>) -> anyhow::Result<Self> {
+        let rows: Vec<Row> = subjects.iter().zip(measured).map(|(subject, measured)| Row::new(subject, measured)).collect();
+        let compared = Compared { rows: &rows, measured };
+        Ok(Self {
+            machine: machine(),
+            rounds: measured.first().map_or(0, |measured| measured.rounds.len()),
+            load,
+            targets: targets(&compared)?,
+            subjects: rows,
+            concurrency,
+        })
+    }
+}
+
+impl Row {
+    fn new(subject: &Subject, measured: &Measured) -> Self {
+        let rounds = &measured.rounds;
+        let of = |figure: fn(&Round) -> f64| median(rounds.iter().map(figure));
+        let mut warm: Vec<f64> = rounds.iter().flat_map(|round| round.warm.iter().copied()).collect();
+        let (calls, events) = &measured.calls;
+        Self {
+            name: subject.name,
+            init_ms: of(|round| round.init),
+            init_cpu_ms: of(|round| round.init_cpu),
+            unconnected_ms: of(|round| round.unconnected),
+            unconnected_cpu_ms: of(|round| round.unconnected_cpu),
+            cold_ms: of(|round| round.cold),
+            cold_cpu_ms: of(|round| round.cold_cpu),
+            warm_p50_ms: percentile(&mut warm, 0.5),
+            warm_p99_ms: percentile(&mut warm, 0.99),
+            warm_cpu_ms: of(|round| round.warm_cpu),
+            peak_mb: of(|round| round.peak_mb),
+            size: subject.size,
+            calls: calls.iter().map(|(name, called)| (name.clone(), PerEvent::of(*called, *events))).collect(),
+            by_round: rounds
+                .iter()
+                .map(|round| [round.init, round.init_cpu, round.cold, round.warm_median(), round.warm_cpu])
+                .collect(),
+        }
+    }
+}
+
+impl PerEvent {
+    fn of(called: Called, events: usize) -> Self {
+        Self {
+            times: called.times as f64 / events as f64,
+            bytes: called.bytes as f64 / called.times as f64,
+        }
+    }
+}
+
+impl Round {
+    fn warm_median(&self) -> f64 {
+        median(self.warm.iter().copied())
+    }
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    percentile(&mut values.collect::<Vec<_>>(), 0.5)
+}
+
+/// The subjects beside each other.
+struct Compared<'a> {
+    rows: &'a [Row],
+    measured: &'a [Measured],
+}
+
+impl Compared<'_> {
+    fn find(&self, name: &str) -> anyhow::Result<(&Row, &[Round])> {
+        let found = self.rows.iter().zip(self.measured).find(|(row, _)| row.name == name);
+        found.map(|(row, measured)| (row, measured.rounds.as_slice())).with_context(|| format!("{name} was not measured"))
+    }
+
+    /// The median over the rounds of the ratio within a round: what else ran then was the same for both.
+    fn ratio(&self, of: (&str, fn(&Round) -> f64), to: (&str, fn(&Round) -> f64)) -> anyhow::Result<f64> {
+        let (_, these) = self.find(of.0)?;
+        let (_, those) = self.find(to.0)?;
+        Ok(median(these.iter().zip(those).map(|(this, that)| of.1(this) / to.1(that))))
+    }
+}
+
+/// The twins, where they were measured.
+const PEERS: [&str; 2] = ["Node 20, SDK v3", "Python 3.11, boto3"];
+
+/// What the issue wants, in its order.
+fn targets(compared: &Compared<'_>) -> anyhow::Result<Vec<Target>> {
+    let mut all = Vec::new();
+    let mut add = |what: &str, wanted: f64, got: f64| {
+        all.push(Target { what: what.to_owned(), wanted, is_least: false, got });
+    };
+    let init: [(&str, &str); 2] = [("webhook", "hello_http"), ("worker", "hello_runtime")];
+    for (name, hello) in init {
+        let time = compared.ratio((name, |round| round.unconnected), (hello, |round| round.init))?;
+        let cpu = compared.ratio((name, |round| round.unconnected_cpu), (hello, |round| round.init_cpu))?;
+        add(&format!("{name}: init before connections, of {hello}'s init, time"), 2.0, time);
+        add(&format!("{name}: init before connections, of {hello}'s init, processor"), 2.0, cpu);
+    }
+    for (name, hello) in init {
+        let time = compared.ratio((name, |round| round.init), (hello, |round| round.init))?;
+        let cpu = compared.ratio((name, |round| round.init_cpu), (hello, |round| round.init_cpu))?;
+        add(&format!("{name}: init with its connections, of {hello}'s init, time"), 4.0, time);
+        add(&format!("{name}: init with its connections, of {hello}'s init, processor"), 4.0, cpu);
+    }
+    for name in ["webhook", "worker"] {
+        let got = compared.ratio((name, |round| round.cold), (name, Round::warm_median))?;
+        add(&format!("{name}: first event, of its warm events"), 2.0, got);
+    }
+    let time = compared.ratio(("webhook", Round::warm_median), ("raw_webhook", Round::warm_median))?;
+    let cpu = compared.ratio(("webhook", |round| round.warm_cpu), ("raw_webhook", |round| round.warm_cpu))?;
+    add("webhook: warm event, of its calls alone, time", 1.15, time);
+    add("webhook: warm event, of its calls alone, processor", 1.15, cpu);
+    let (worker, raw) = (compared.find("worker")?.0, compared.find("raw_worker")?.0);
+    add("worker: processor time of a turn beyond its calls, ms", 1.0, worker.warm_cpu_ms - raw.warm_cpu_ms);
+    let (webhook, batch) = (compared.find("webhook")?.0, compared.find("worker, batches of 10")?.0);
+    add("webhook: memory, MB", 12.0, webhook.peak_mb);
+    add("worker: memory with 10 turns at once, MB", 24.0, batch.peak_mb);
+    for (row, wanted) in [(webhook, 3.5), (worker, 4.5)] {
+        let zip = row.size.context("no size")?.zip_bytes;
+        add(&format!("{}: archive, MB", row.name), wanted, zip as f64 / 1e6);
+    }
+    for peer in PEERS.into_iter().filter(|peer| compared.find(peer).is_ok()) {
+        let start: fn(&Round) -> f64 = |round| round.init + round.cold;
+        let faster = compared.ratio((peer, start), ("webhook", start))?;
+        let smaller = compared.ratio((peer, |round| round.peak_mb), ("webhook", |round| round.peak_mb))?;
+        for (what, wanted, got) in [("init and first event", 20.0, faster), ("memory", 5.0, smaller)] {
+            let what = format!("{peer}: {what}, of the webhook's");
+            all.push(Target { what, wanted, is_least: true, got });
+        }
+    }
+    Ok(all)
+}
