@@ -35,9 +35,13 @@ impl Instance {
         let mut runtime = Runtime::start(timeout).await?;
         let mut start = start.clone();
         start.environment.push(("AWS_LAMBDA_RUNTIME_API".to_owned(), runtime.address()));
-        let process = Process::start(&start, folder)?;
+        let mut process = Process::start(&start, folder)?;
         trust.watch(process.clock());
-        let ready = runtime.ready().await.with_context(|| process.said())?;
+        let ready = tokio::select! {
+            ready = runtime.ready() => ready,
+            ended = process.ended() => Err(anyhow::anyhow!("it ended before it was ready, {ended}")),
+        };
+        let ready = ready.with_context(|| process.said())?;
         let cpu = process.cpu()?;
         let unconnected = trust.first_connection().map(|(at, cpu)| Spent {
             time: at.saturating_duration_since(process.started),
@@ -68,6 +72,11 @@ impl Instance {
     /// The most memory that it has had so far, in MB of 1,000,000 bytes.
     pub fn peak_mb(&self) -> anyhow::Result<f64> {
         self.process.peak_mb()
+    }
+
+    /// The last of what it has written: what to show when something is wrong.
+    pub fn said(&self) -> String {
+        self.process.said()
     }
 
     /// Ends it.

@@ -145,7 +145,8 @@ impl<'a> Measuring<'a> {
             Answers::Queued => Stage::is_queued(&answered.body) && stage.is_stored(&customers).await?,
             Answers::Replied => body == NONE_FAILED && stage.are_answered(&customers),
         };
-        anyhow::ensure!(done, "{} has not done its job; its answer: {body}", self.subject.name);
+        let (name, said) = (self.subject.name, || self.instance.said());
+        anyhow::ensure!(done, "{name} has not done its job; its answer: {body}\n{}", said());
         Ok(spent)
     }
 

@@ -68,6 +68,11 @@ impl Process {
         Ok(usage::memory(self.pid)?.peak_mb)
     }
 
+    /// Resolves when it has ended by itself, with how.
+    pub async fn ended(&mut self) -> String {
+        self.child.wait().await.map_or_else(|error| error.to_string(), |status| status.to_string())
+    }
+
     /// Ends it.
     pub async fn kill(mut self) -> anyhow::Result<()> {
         self.child.kill().await?;

@@ -15,6 +15,7 @@ use clivy::http::Network;
 use clivy::table::keys;
 use local::clock::WorldClock;
 use local::engines::Through;
+use local::sqs::QueueSettings;
 use local::world::{Parts, QUEUE, World, memory};
 use serde_json::{Value, json};
 use tests::faults::Faults;
@@ -33,6 +34,8 @@ const SECRETS: [(&str, &str); 3] = [
     ("OPENROUTER_API_KEY", "sk-or-v1-bench-bench-bench-bench-bench-bench-bench"),
     ("BOT_SECRETS_KEY", "a-key-that-seals-the-secrets-of-bots"),
 ];
+/// Where the messages' triggers go.
+const UNREAD: &str = "triggers-of-messages";
 /// What customers ask.
 const QUESTION: &str = "Halo kak, kopi susu gula aren ukuran besar berapa ya, dan bisa dikirim ke Depok hari ini?";
 
@@ -84,6 +87,7 @@ impl Stage {
         for (name, value) in SECRETS {
             world.engines.ssm.put(&format!("{SECRETS_PATH}/{name}"), value);
         }
+        world.engines.sqs.create_queue(UNREAD, QueueSettings::default());
         let calls = Arc::new(Calls::default());
         let mut environment = environment(&world, &settings);
         for service in ["DYNAMODB", "SQS", "SSM"] {
@@ -108,9 +112,16 @@ impl Stage {
         self.outside.model_follows(|_| Some(Model::Says(answer())));
     }
 
-    /// What every function is given, as on AWS; which roots it trusts comes on top.
-    pub fn environment(&self) -> Vec<(String, String)> {
-        self.environment.clone()
+    /// What a function for these events is given, as on AWS; which roots it trusts comes on top.
+    pub fn environment(&self, event: Event) -> Vec<(String, String)> {
+        let queue = match event {
+            // The triggers of messages are nobody's: not all who store them seal their contacts.
+            Event::Message => UNREAD,
+            Event::Turns(_) | Event::RawTurns(_) => QUEUE,
+        };
+        let url = self.world.engines.sqs.queue_url(queue);
+        let own = ("QUEUE_URL".to_owned(), url);
+        self.environment.iter().cloned().chain([own]).collect()
     }
 
     /// A new event, and whose it is. Every message and every turn is of a customer who has never written before.
@@ -267,6 +278,7 @@ fn environment(world: &World, settings: &BTreeMap<String, String>) -> Vec<(Strin
         .map(|name| (name, settings.get(name).cloned().unwrap_or_default()));
     [
         ("AWS_REGION", "us-east-1".to_owned()),
+        ("AWS_DEFAULT_REGION", "us-east-1".to_owned()),
         ("AWS_ACCESS_KEY_ID", "ASIAIOSFODNN7EXAMPLE".to_owned()),
         ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned()),
         ("AWS_LAMBDA_FUNCTION_NAME", "bench".to_owned()),
@@ -284,7 +296,6 @@ fn environment(world: &World, settings: &BTreeMap<String, String>) -> Vec<(Strin
         ("METRICS_NAMESPACE", "Clivy/bench".to_owned()),
         ("DEBOUNCE_SECONDS", "3".to_owned()),
         ("TABLE_NAME", local::world::TABLE.to_owned()),
-        ("QUEUE_URL", sqs.queue_url(QUEUE)),
         ("DLQ_URL", sqs.queue_url(local::world::DLQ)),
     ]
     .into_iter()

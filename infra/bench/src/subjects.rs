@@ -88,7 +88,7 @@ impl Programs {
     fn binary(&self, stage: &Stage, name: &'static str, event: Event, answers: Answers) -> anyhow::Result<Subject> {
         let program = self.release.join(name);
         anyhow::ensure!(program.is_file(), "{} is not built", program.display());
-        let mut environment = stage.environment();
+        let mut environment = stage.environment(event);
         // What Lambda's Linux has: the root that is needed, among all the others.
         let roots = stage.trust.all_roots.display().to_string();
         environment.push(("SSL_CERT_FILE".to_owned(), roots));
@@ -112,7 +112,7 @@ fn size(program: &Path, folder: &Path) -> anyhow::Result<Size> {
 }
 
 fn node(stage: &Stage, peers: &Path) -> Subject {
-    let mut environment = stage.environment();
+    let mut environment = stage.environment(Event::Message);
     // Node has its own roots, and this one besides.
     environment.push(("NODE_EXTRA_CA_CERTS".to_owned(), stage.trust.one_root.display().to_string()));
     environment.push(("AWS_NODEJS_CONNECTION_REUSE_ENABLED".to_owned(), "1".to_owned()));
@@ -121,7 +121,7 @@ fn node(stage: &Stage, peers: &Path) -> Subject {
 }
 
 fn python(stage: &Stage, peers: &Path) -> Subject {
-    let mut environment = stage.environment();
+    let mut environment = stage.environment(Event::Message);
     environment.push(("AWS_CA_BUNDLE".to_owned(), stage.trust.all_roots.display().to_string()));
     environment.push(("PYTHONPATH".to_owned(), peers.join("python/app").display().to_string()));
     let arguments = ["-m", "awslambdaric", "webhook.handler"].map(str::to_owned).to_vec();

@@ -5,7 +5,8 @@ import { DynamoDBClient, TransactWriteItemsCommand } from "@aws-sdk/client-dynam
 import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 
 const dynamodb = new DynamoDBClient({});
-const sqs = new SQSClient({});
+// The endpoint of the environment, not the host of the queue's address: the services of the bench are on this machine.
+const sqs = new SQSClient({ useQueueUrlAsEndpoint: false });
 const { HMAC_KEY, QUEUE_URL, TABLE_NAME } = process.env;
 
 const answer = (statusCode, body) => ({
