@@ -29,7 +29,12 @@ impl Calls {
     }
 
     fn note(&self, request: &Request) {
-        let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+        let header = |name: &str| {
+            request
+                .headers()
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
         let operation = header("x-amz-target").and_then(|target| target.rsplit('.').next());
         let bytes = header("content-length").and_then(|bytes| bytes.parse::<u64>().ok());
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);

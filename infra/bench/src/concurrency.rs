@@ -9,11 +9,10 @@ use anyhow::Context;
 use figures::inputs::{Inputs, number};
 use serde::Serialize;
 use tests::measure::{Latency, Random, milliseconds, percentile};
-use tests::outside::Model;
 
 use crate::instance::Instance;
 use crate::limits::Limits;
-use crate::stage::{self, Event, Stage};
+use crate::stage::{Event, Stage, says_after};
 use crate::subjects::Subject;
 
 /// Memory of a function, in MB of 1,048,576 bytes.
@@ -73,7 +72,11 @@ pub struct Slow {
 }
 
 /// Measures `worker`. Needs control groups.
-pub async fn measure(stage: &Stage, worker: &Subject, folder: &Path) -> anyhow::Result<Concurrency> {
+pub async fn measure(
+    stage: &Stage,
+    worker: &Subject,
+    folder: &Path,
+) -> anyhow::Result<Concurrency> {
     let inputs = Inputs::read(&figures::inputs::root())?;
     let wait = |name: &str| number(&inputs.assumed.waits, name);
     let model = Latency {
@@ -82,7 +85,7 @@ pub async fn measure(stage: &Stage, worker: &Subject, folder: &Path) -> anyhow::
         // The worker's own limit.
         most: Duration::from_secs(120),
     };
-    stage.outside.model_follows(|_| Some(after(MODEL)));
+    stage.model_takes(MODEL);
     let mut batches = Vec::new();
     for memory_mb in MEMORIES_MB {
         for turns in BATCHES {
@@ -103,17 +106,23 @@ pub async fn measure(stage: &Stage, worker: &Subject, folder: &Path) -> anyhow::
     }
     eprintln!();
     let slow = slow(stage, worker, folder).await?;
-    Ok(Concurrency { batches, slow, model_ms: wait("model")? })
-}
-
-fn after(time: Duration) -> Model {
-    Model::Slow(time, Box::new(Model::Says(stage::answer())))
+    Ok(Concurrency {
+        batches,
+        slow,
+        model_ms: wait("model")?,
+    })
 }
 
 /// The mean of the slowest of so many answers, in seconds.
 fn slowest_of(model: &Latency, turns: usize) -> f64 {
     let mut random = Random::new(7);
-    let mut slowest = || (0..turns).map(|_| model.draw(&mut random)).max().unwrap_or_default().as_secs_f64();
+    let mut slowest = || {
+        (0..turns)
+            .map(|_| model.draw(&mut random))
+            .max()
+            .unwrap_or_default()
+            .as_secs_f64()
+    };
     (0..DRAWN).map(|_| slowest()).sum::<f64>() / DRAWN as f64
 }
 
@@ -121,7 +130,10 @@ fn slowest_of(model: &Latency, turns: usize) -> f64 {
 fn usd(inputs: &Inputs, memory_mb: u64, turns: usize, seconds: f64) -> anyhow::Result<f64> {
     let invocations = 1_000.0 / turns as f64;
     let region = &inputs.prices.region;
-    let time = region.cost("lambda_gb_seconds_arm64", invocations * seconds * memory_mb as f64 / 1_024.0)?;
+    let time = region.cost(
+        "lambda_gb_seconds_arm64",
+        invocations * seconds * memory_mb as f64 / 1_024.0,
+    )?;
     Ok(time + region.cost("lambda_requests", invocations)?)
 }
 
@@ -131,7 +143,13 @@ struct Seen {
     peak_mb: f64,
 }
 
-async fn batch(stage: &Stage, worker: &Subject, memory_mb: u64, turns: usize, folder: &Path) -> anyhow::Result<Seen> {
+async fn batch(
+    stage: &Stage,
+    worker: &Subject,
+    memory_mb: u64,
+    turns: usize,
+    folder: &Path,
+) -> anyhow::Result<Seen> {
     let limits = Limits::new(memory_mb)?;
     let mut start = worker.start.clone();
     start.groups = limits.groups();
@@ -140,7 +158,10 @@ async fn batch(stage: &Stage, worker: &Subject, memory_mb: u64, turns: usize, fo
     for number in 0..REPEATED {
         let (customers, event) = stage.event(Event::Turns(turns)).await?;
         let (_, spent) = instance.invoke(event).await?;
-        anyhow::ensure!(stage.are_answered(&customers), "not every customer has got one reply");
+        anyhow::ensure!(
+            stage.are_answered(&customers),
+            "not every customer has got one reply"
+        );
         if number > 0 {
             beyond_ms.push(milliseconds(spent.time.saturating_sub(MODEL)));
             cpu += spent.cpu;
@@ -149,7 +170,11 @@ async fn batch(stage: &Stage, worker: &Subject, memory_mb: u64, turns: usize, fo
     let peak_mb = instance.peak_mb()?;
     instance.end().await?;
     let cpu_ms = milliseconds(cpu) / (turns * (REPEATED - 1)) as f64;
-    Ok(Seen { beyond_ms, cpu_ms, peak_mb })
+    Ok(Seen {
+        beyond_ms,
+        cpu_ms,
+        peak_mb,
+    })
 }
 
 /// A batch as deployed, in which the model is slow with one customer.
@@ -158,7 +183,7 @@ async fn slow(stage: &Stage, worker: &Subject, folder: &Path) -> anyhow::Result<
     let is_first = AtomicBool::new(true);
     stage.outside.model_follows(move |_| {
         let is_slow = is_first.swap(false, Ordering::Relaxed);
-        Some(after(if is_slow { SLOW_MODEL } else { MODEL }))
+        Some(says_after(if is_slow { SLOW_MODEL } else { MODEL }))
     });
     let mut instance = Instance::start(&worker.start, worker.timeout, &stage.trust, folder).await?;
     let (_, event) = stage.event(Event::Turns(TURNS)).await?;
@@ -171,16 +196,27 @@ async fn slow(stage: &Stage, worker: &Subject, folder: &Path) -> anyhow::Result<
         .iter()
         .map(|reply| milliseconds(reply.at.saturating_sub(began)))
         .collect();
-    anyhow::ensure!(replies.len() == TURNS, "not every customer has got one reply");
+    anyhow::ensure!(
+        replies.len() == TURNS,
+        "not every customer has got one reply"
+    );
     replies.sort_by(f64::total_cmp);
     let slow_ms = replies.pop().context("no reply")?;
     let others_ms = replies.pop().context("one reply")?;
-    Ok(Slow { turns: TURNS, model_ms: milliseconds(SLOW_MODEL), others_ms, slow_ms })
+    Ok(Slow {
+        turns: TURNS,
+        model_ms: milliseconds(SLOW_MODEL),
+        others_ms,
+        slow_ms,
+    })
 }
 
 impl fmt::Display for Concurrency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "one instance of the worker, with the memory and the share of a core that Lambda gives it")?;
+        writeln!(
+            f,
+            "one instance of the worker, with the memory and the share of a core that Lambda gives it"
+        )?;
         writeln!(
             f,
             "{:>7}{:>7}{:>17}{:>13}{:>10}{:>9}{:>15}",

@@ -31,10 +31,17 @@ pub struct Instance {
 
 impl Instance {
     /// Starts it and waits until it is ready. `timeout` is the function's.
-    pub async fn start(start: &Start, timeout: Duration, trust: &Trust, folder: &Path) -> anyhow::Result<Self> {
+    pub async fn start(
+        start: &Start,
+        timeout: Duration,
+        trust: &Trust,
+        folder: &Path,
+    ) -> anyhow::Result<Self> {
         let mut runtime = Runtime::start(timeout).await?;
         let mut start = start.clone();
-        start.environment.push(("AWS_LAMBDA_RUNTIME_API".to_owned(), runtime.address()));
+        start
+            .environment
+            .push(("AWS_LAMBDA_RUNTIME_API".to_owned(), runtime.address()));
         let mut process = Process::start(&start, folder)?;
         trust.watch(process.clock());
         let ready = tokio::select! {
@@ -62,8 +69,15 @@ impl Instance {
     /// paid too.
     pub async fn invoke(&mut self, event: Bytes) -> anyhow::Result<(Answered, Spent)> {
         let before = self.process.cpu()?;
-        let answered = self.runtime.invoke(event).await.with_context(|| self.process.said())?;
-        self.runtime.ready().await.with_context(|| self.process.said())?;
+        let answered = self
+            .runtime
+            .invoke(event)
+            .await
+            .with_context(|| self.process.said())?;
+        self.runtime
+            .ready()
+            .await
+            .with_context(|| self.process.said())?;
         let cpu = self.process.cpu()? - before;
         let time = answered.took;
         Ok((answered, Spent { time, cpu }))

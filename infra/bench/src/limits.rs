@@ -18,18 +18,24 @@ impl Limits {
     /// Groups for a function with so much memory. Control groups of version 1, and root's rights, are needed.
     pub fn new(memory_mb: u64) -> anyhow::Result<Self> {
         let name = format!("clivy-bench-{}-{memory_mb}", std::process::id());
-        let mut limits = Self { folders: Vec::new() };
+        let mut limits = Self {
+            folders: Vec::new(),
+        };
         let memory = limits.group("memory", &name)?;
         put(&memory.join("memory.limit_in_bytes"), memory_mb * 1_048_576)?;
         let cpu = limits.group("cpu", &name)?;
         put(&cpu.join("cpu.cfs_period_us"), PERIOD_US)?;
-        put(&cpu.join("cpu.cfs_quota_us"), (PERIOD_US * memory_mb / WHOLE_CORE_MB).max(1_000))?;
+        put(
+            &cpu.join("cpu.cfs_quota_us"),
+            (PERIOD_US * memory_mb / WHOLE_CORE_MB).max(1_000),
+        )?;
         Ok(limits)
     }
 
     fn group(&mut self, controller: &str, name: &str) -> anyhow::Result<PathBuf> {
         let folder = Path::new("/sys/fs/cgroup").join(controller).join(name);
-        std::fs::create_dir(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+        std::fs::create_dir(&folder)
+            .with_context(|| format!("{} cannot be made", folder.display()))?;
         self.folders.push(folder.clone());
         Ok(folder)
     }
@@ -50,5 +56,6 @@ impl Drop for Limits {
 }
 
 fn put(file: &Path, value: u64) -> anyhow::Result<()> {
-    std::fs::write(file, value.to_string()).with_context(|| format!("{} cannot be written", file.display()))
+    std::fs::write(file, value.to_string())
+        .with_context(|| format!("{} cannot be written", file.display()))
 }

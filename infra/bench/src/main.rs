@@ -67,7 +67,8 @@ async fn main() -> anyhow::Result<()> {
     println!("\n{report}");
     if let Some(file) = &args.json {
         let json = serde_json::to_string_pretty(&report)?;
-        std::fs::write(file, json + "\n").with_context(|| format!("{} cannot be written", file.display()))?;
+        std::fs::write(file, json + "\n")
+            .with_context(|| format!("{} cannot be written", file.display()))?;
     }
     Ok(())
 }
@@ -84,13 +85,16 @@ async fn run(args: &Args, folder: &Path) -> anyhow::Result<Report> {
         true => None,
         false => Some(concurrency::measure(&stage, worker(&subjects)?, folder).await?),
     };
-    stage.answers_at_once();
+    stage.model_takes(stage::MODEL);
     let measured = measure::measure(&stage, &subjects, args.rounds, folder).await?;
     Report::new(&subjects, &measured, [began, load()?], concurrency)
 }
 
 fn worker(subjects: &[Subject]) -> anyhow::Result<&Subject> {
-    subjects.iter().find(|subject| subject.name == "worker").context("no worker")
+    subjects
+        .iter()
+        .find(|subject| subject.name == "worker")
+        .context("no worker")
 }
 
 /// Programs that run or wait for a core, on average over the last minute.

@@ -49,7 +49,12 @@ pub struct Measured {
 }
 
 /// Measures all subjects, in so many rounds.
-pub async fn measure(stage: &Stage, subjects: &[Subject], rounds: usize, folder: &Path) -> anyhow::Result<Vec<Measured>> {
+pub async fn measure(
+    stage: &Stage,
+    subjects: &[Subject],
+    rounds: usize,
+    folder: &Path,
+) -> anyhow::Result<Vec<Measured>> {
     let mut all = vec![Measured::default(); subjects.len()];
     for number in 0..rounds {
         eprint!("\rround {} of {rounds} ", number + 1);
@@ -62,7 +67,8 @@ pub async fn measure(stage: &Stage, subjects: &[Subject], rounds: usize, folder:
             if let Ok(measuring) = &mut measuring {
                 measuring.cold(stage).await?;
             }
-            running.push(measuring.with_context(|| format!("{} cannot be measured", subject.name))?);
+            running
+                .push(measuring.with_context(|| format!("{} cannot be measured", subject.name))?);
         }
         while running.iter().any(|measuring| measuring.left > 0) {
             for measuring in &mut running {
@@ -90,10 +96,16 @@ struct Measuring<'a> {
 }
 
 impl<'a> Measuring<'a> {
-    async fn start(stage: &Stage, subject: &'a Subject, index: usize, folder: &Path) -> anyhow::Result<Self> {
+    async fn start(
+        stage: &Stage,
+        subject: &'a Subject,
+        index: usize,
+        folder: &Path,
+    ) -> anyhow::Result<Self> {
         let folder = folder.join(index.to_string());
         std::fs::create_dir_all(&folder)?;
-        let instance = Instance::start(&subject.start, subject.timeout, &stage.trust, &folder).await?;
+        let instance =
+            Instance::start(&subject.start, subject.timeout, &stage.trust, &folder).await?;
         let unconnected = instance.unconnected.unwrap_or(instance.init);
         Ok(Self {
             round: Round {
@@ -138,15 +150,22 @@ impl<'a> Measuring<'a> {
     /// One event; what is wrong with its answer ends the bench.
     async fn invoke(&mut self, stage: &Stage) -> anyhow::Result<Spent> {
         let (customers, event) = stage.event(self.subject.event).await?;
-        let (answered, spent) = self.instance.invoke(event).await?;
+        let (answered, mut spent) = self.instance.invoke(event).await?;
+        spent.time = spent.time.saturating_sub(self.subject.waits);
         let body = String::from_utf8_lossy(&answered.body);
         let done = match self.subject.answers {
             Answers::Anything => true,
-            Answers::Queued => Stage::is_queued(&answered.body) && stage.is_stored(&customers).await?,
+            Answers::Queued => {
+                Stage::is_queued(&answered.body) && stage.is_stored(&customers).await?
+            }
             Answers::Replied => body == NONE_FAILED && stage.are_answered(&customers),
         };
         let (name, said) = (self.subject.name, || self.instance.said());
-        anyhow::ensure!(done, "{name} has not done its job; its answer: {body}\n{}", said());
+        anyhow::ensure!(
+            done,
+            "{name} has not done its job; its answer: {body}\n{}",
+            said()
+        );
         Ok(spent)
     }
 

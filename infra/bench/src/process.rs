@@ -52,10 +52,18 @@ impl Process {
             .stderr(file)
             .kill_on_drop(true);
         let started = Instant::now();
-        let child = command.spawn().with_context(|| format!("{} cannot be started", start.program.display()))?;
+        let child = command
+            .spawn()
+            .with_context(|| format!("{} cannot be started", start.program.display()))?;
         let pid = child.id().context("it ended at once")?;
         let clock = clock_getcpuclockid(Pid::from_raw(i32::try_from(pid)?))?;
-        Ok(Self { child, clock, output, pid, started })
+        Ok(Self {
+            child,
+            clock,
+            output,
+            pid,
+            started,
+        })
     }
 
     /// The processor time it has used so far, in its own code and in the kernel's, threads that have ended included.
@@ -70,7 +78,10 @@ impl Process {
 
     /// Resolves when it has ended by itself, with how.
     pub async fn ended(&mut self) -> String {
-        self.child.wait().await.map_or_else(|error| error.to_string(), |status| status.to_string())
+        self.child
+            .wait()
+            .await
+            .map_or_else(|error| error.to_string(), |status| status.to_string())
     }
 
     /// Ends it.
@@ -95,9 +106,12 @@ impl Process {
 
 /// A shell that enters the groups and becomes the program: what the program uses is theirs from its first moment.
 fn in_groups(groups: &[PathBuf], program: &Path) -> Command {
-    const ENTER: &str =
-        r#"while [ "$1" != -- ]; do echo $$ >"$1/cgroup.procs" || exit 99; shift; done; shift; exec "$@""#;
+    const ENTER: &str = r#"while [ "$1" != -- ]; do echo $$ >"$1/cgroup.procs" || exit 99; shift; done; shift; exec "$@""#;
     let mut command = Command::new("/bin/sh");
-    command.args(["-c", ENTER, "enter"]).args(groups).arg("--").arg(program);
+    command
+        .args(["-c", ENTER, "enter"])
+        .args(groups)
+        .arg("--")
+        .arg(program);
     command
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -43,10 +43,15 @@ pub struct Answered {
     pub took: Duration,
 }
 
+/// An answer and when it came, or the error that the function told.
+type Outcome = Result<(Bytes, Instant), String>;
+/// Who waits for an answer, by the invocation's id.
+type Waiting = HashMap<String, oneshot::Sender<Outcome>>;
+
 struct Shared {
     asked: mpsc::UnboundedSender<Instant>,
     events: tokio::sync::Mutex<mpsc::UnboundedReceiver<Event>>,
-    waiting: Mutex<HashMap<String, oneshot::Sender<Result<(Bytes, Instant), String>>>>,
+    waiting: Mutex<Waiting>,
     timeout: Duration,
 }
 
@@ -65,7 +70,10 @@ impl Runtime {
         });
         let router = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
-            .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
+            .route(
+                "/2018-06-01/runtime/invocation/{id}/response",
+                post(response),
+            )
             .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
             .with_state(Arc::clone(&shared));
         #[expect(clippy::disallowed_methods, reason = "it serves beside the bench")]
@@ -91,7 +99,9 @@ impl Runtime {
     /// The moment at which the function asks for its next event: it is ready.
     pub async fn ready(&mut self) -> anyhow::Result<Instant> {
         let asked = tokio::time::timeout(PATIENCE, self.asked.recv()).await;
-        asked.context("the function never asked for an event")?.context("the Runtime API ended")
+        asked
+            .context("the function never asked for an event")?
+            .context("the Runtime API ended")
     }
 
     /// Hands out an event and waits for its answer.
@@ -102,11 +112,19 @@ impl Runtime {
         let (answer, answered) = oneshot::channel();
         self.shared.waiting().insert(id.clone(), answer);
         let began = Instant::now();
-        self.events.send(Event { id, body }).ok().context("the Runtime API ended")?;
+        self.events
+            .send(Event { id, body })
+            .ok()
+            .context("the Runtime API ended")?;
         let answer = tokio::time::timeout(PATIENCE, answered).await;
-        let answer = answer.context("the function does not answer")?.context("the Runtime API ended")?;
+        let answer = answer
+            .context("the function does not answer")?
+            .context("the Runtime API ended")?;
         let (body, at) = answer.map_err(|error| anyhow::anyhow!("the function failed: {error}"))?;
-        Ok(Answered { body, took: at - began })
+        Ok(Answered {
+            body,
+            took: at - began,
+        })
     }
 }
 
@@ -117,14 +135,16 @@ impl Drop for Runtime {
 }
 
 impl Shared {
-    fn waiting(&self) -> std::sync::MutexGuard<'_, HashMap<String, oneshot::Sender<Result<(Bytes, Instant), String>>>> {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn end(&self, id: &str, outcome: Result<(Bytes, Instant), String>) -> StatusCode {
+    fn end(&self, id: &str, outcome: Outcome) -> StatusCode {
         match self.waiting().remove(id) {
             // Nobody waits any more when the bench has given up.
-            Some(waiting) => waiting.send(outcome).map_or(StatusCode::GONE, |()| StatusCode::ACCEPTED),
+            Some(waiting) => waiting
+                .send(outcome)
+                .map_or(StatusCode::GONE, |()| StatusCode::ACCEPTED),
             None => StatusCode::BAD_REQUEST,
         }
     }
@@ -133,13 +153,26 @@ impl Shared {
 async fn next(State(shared): State<Arc<Shared>>) -> Result<(HeaderMap, Bytes), StatusCode> {
     // An error means that the bench has ended.
     let _ = shared.asked.send(Instant::now());
-    let event = shared.events.lock().await.recv().await.ok_or(StatusCode::GONE)?;
-    let deadline = SystemClock.now().0 + i64::try_from(shared.timeout.as_millis()).unwrap_or_default();
+    let event = shared
+        .events
+        .lock()
+        .await
+        .recv()
+        .await
+        .ok_or(StatusCode::GONE)?;
+    let deadline =
+        SystemClock.now().0 + i64::try_from(shared.timeout.as_millis()).unwrap_or_default();
     let headers = [
         ("lambda-runtime-aws-request-id", event.id),
         ("lambda-runtime-deadline-ms", deadline.to_string()),
-        ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:us-east-1:000000000000:function:bench".to_owned()),
-        ("lambda-runtime-trace-id", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700".to_owned()),
+        (
+            "lambda-runtime-invoked-function-arn",
+            "arn:aws:lambda:us-east-1:000000000000:function:bench".to_owned(),
+        ),
+        (
+            "lambda-runtime-trace-id",
+            "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700".to_owned(),
+        ),
         ("content-type", "application/json".to_owned()),
     ];
     let headers = headers.into_iter().map(|(name, value)| {
@@ -149,10 +182,18 @@ async fn next(State(shared): State<Arc<Shared>>) -> Result<(HeaderMap, Bytes), S
     Ok((headers.collect::<Result<_, _>>()?, event.body))
 }
 
-async fn response(State(shared): State<Arc<Shared>>, Path(id): Path<String>, body: Bytes) -> StatusCode {
+async fn response(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> StatusCode {
     shared.end(&id, Ok((body, Instant::now())))
 }
 
-async fn error(State(shared): State<Arc<Shared>>, Path(id): Path<String>, body: Bytes) -> StatusCode {
+async fn error(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> StatusCode {
     shared.end(&id, Err(String::from_utf8_lossy(&body).into_owned()))
 }

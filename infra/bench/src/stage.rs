@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use anyhow::Context;
 use axum::middleware;
@@ -31,13 +32,20 @@ const HMAC_KEY: &str = "kunci-rahasia-toko-32-karakter!!";
 const SECRETS_PATH: &str = "/clivy/bench";
 const SECRETS: [(&str, &str); 3] = [
     ("PSEUDONYM_KEY", "a-key-of-the-bench-only"),
-    ("OPENROUTER_API_KEY", "sk-or-v1-bench-bench-bench-bench-bench-bench-bench"),
+    (
+        "OPENROUTER_API_KEY",
+        "sk-or-v1-bench-bench-bench-bench-bench-bench-bench",
+    ),
     ("BOT_SECRETS_KEY", "a-key-that-seals-the-secrets-of-bots"),
 ];
 /// Where the messages' triggers go.
 const UNREAD: &str = "triggers-of-messages";
+/// How long the model takes in the rounds: long enough that what a worker does meanwhile ("typing…", the visibility of its
+/// record) is done, as it is on AWS.
+pub const MODEL: Duration = Duration::from_millis(20);
 /// What customers ask.
-const QUESTION: &str = "Halo kak, kopi susu gula aren ukuran besar berapa ya, dan bisa dikirim ke Depok hari ini?";
+const QUESTION: &str =
+    "Halo kak, kopi susu gula aren ukuran besar berapa ya, dan bisa dikirim ke Depok hari ini?";
 
 /// The stage, for one run of the bench.
 pub struct Stage {
@@ -85,9 +93,15 @@ impl Stage {
         let world = Box::pin(World::open(parts)).await?;
         world.put_bots(&[bot(&gateway_url)]).await?;
         for (name, value) in SECRETS {
-            world.engines.ssm.put(&format!("{SECRETS_PATH}/{name}"), value);
+            world
+                .engines
+                .ssm
+                .put(&format!("{SECRETS_PATH}/{name}"), value);
         }
-        world.engines.sqs.create_queue(UNREAD, QueueSettings::default());
+        world
+            .engines
+            .sqs
+            .create_queue(UNREAD, QueueSettings::default());
         let calls = Arc::new(Calls::default());
         let mut environment = environment(&world, &settings);
         for service in ["DYNAMODB", "SQS", "SSM"] {
@@ -107,9 +121,9 @@ impl Stage {
         })
     }
 
-    /// From now on the model answers at once: a wait would only hide what the functions use.
-    pub fn answers_at_once(&self) {
-        self.outside.model_follows(|_| Some(Model::Says(answer())));
+    /// From now on every answer of the model takes this long.
+    pub fn model_takes(&self, time: Duration) {
+        self.outside.model_follows(move |_| Some(says_after(time)));
     }
 
     /// What a function for these events is given, as on AWS; which roots it trusts comes on top.
@@ -131,7 +145,8 @@ impl Stage {
             Event::Turns(records) => self.turns(records, |_, _| None).await,
             Event::RawTurns(records) => {
                 let gateway_url = &self.gateway_url;
-                self.turns(records, |id, key| Some(raw_turn(id, key, gateway_url))).await
+                self.turns(records, |id, key| Some(raw_turn(id, key, gateway_url)))
+                    .await
             }
         }
     }
@@ -139,7 +154,10 @@ impl Stage {
     /// The answer to [`Event::Message`] of every function is this.
     pub fn is_queued(answer: &[u8]) -> bool {
         let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
-        let body = answer.get("body").and_then(Value::as_str).unwrap_or_default();
+        let body = answer
+            .get("body")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         let body: Value = serde_json::from_str(body).unwrap_or_default();
         answer.get("statusCode").and_then(Value::as_u64) == Some(200)
             && body.get("status").and_then(Value::as_str) == Some("queued")
@@ -214,14 +232,29 @@ impl Stage {
         for _ in 0..records {
             let (id, event) = self.message()?;
             let event: Value = serde_json::from_slice(&event)?;
-            let text = |pointer| event.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+            let text = |pointer| {
+                event
+                    .pointer(pointer)
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+                    .to_owned()
+            };
             let mut request = tests::bubbles::post(&serde_json::from_str(&text("/body"))?);
             *request.body_mut() = text("/body").into();
             let signature = text("/headers/x-hmac-signature").parse()?;
             request.headers_mut().insert("x-hmac-signature", signature);
             let answer = self.world.webhook.handle(request).await;
-            anyhow::ensure!(answer.status().is_success(), "no message could be stored: {}", answer.status());
-            let head = self.world.table.head(&id).await?.context("nothing was stored")?;
+            anyhow::ensure!(
+                answer.status().is_success(),
+                "no message could be stored: {}",
+                answer.status()
+            );
+            let head = self
+                .world
+                .table
+                .head(&id)
+                .await?
+                .context("nothing was stored")?;
             let key = head.last_key.context("nothing is pending")?;
             all.push(self.record(body(&id, key.as_str())).await?);
             customers.push(id);
@@ -248,11 +281,11 @@ impl Stage {
     }
 }
 
-/// What the model answers: about 230 characters, as a shop's answers are.
-pub fn answer() -> String {
-    "Halo Kak Siti! Kopi susu gula aren ukuran besar Rp 24.000. Untuk pengiriman ke Depok hari ini bisa, ongkirnya Rp 15.000 \
-     lewat kurir instan. Boleh dibantu alamat lengkap dan jumlah pesanannya ya, Kak? Terima kasih."
-        .to_owned()
+/// The model's answer after this long: about 230 characters, as a shop's answers are.
+pub fn says_after(time: Duration) -> Model {
+    const ANSWER: &str = "Halo Kak Siti! Kopi susu gula aren ukuran besar Rp 24.000. Untuk pengiriman ke Depok hari ini bisa, ongkirnya Rp 15.000 \
+     lewat kurir instan. Boleh dibantu alamat lengkap dan jumlah pesanannya ya, Kak? Terima kasih.";
+    Model::Slow(time, Box::new(Model::Says(ANSWER.to_owned())))
 }
 
 fn bot(gateway_url: &str) -> Bot {
@@ -266,9 +299,15 @@ fn settings(model_url: &str) -> BTreeMap<String, String> {
     SECRETS
         .into_iter()
         .chain([("OPENROUTER_MODEL", "bench/model")])
-        .chain([("DEBOUNCE_SECONDS", "0"), ("ADMIN_SECRET", "a-secret-of-the-bench-that-is-long-enough")])
+        .chain([
+            ("DEBOUNCE_SECONDS", "0"),
+            ("ADMIN_SECRET", "a-secret-of-the-bench-that-is-long-enough"),
+        ])
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .chain([("OPENROUTER_BASE_URL".to_owned(), format!("{model_url}/api/v1"))])
+        .chain([(
+            "OPENROUTER_BASE_URL".to_owned(),
+            format!("{model_url}/api/v1"),
+        )])
         .collect()
 }
 
@@ -280,7 +319,10 @@ fn environment(world: &World, settings: &BTreeMap<String, String>) -> Vec<(Strin
         ("AWS_REGION", "us-east-1".to_owned()),
         ("AWS_DEFAULT_REGION", "us-east-1".to_owned()),
         ("AWS_ACCESS_KEY_ID", "ASIAIOSFODNN7EXAMPLE".to_owned()),
-        ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned()),
+        (
+            "AWS_SECRET_ACCESS_KEY",
+            "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned(),
+        ),
         ("AWS_LAMBDA_FUNCTION_NAME", "bench".to_owned()),
         ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256".to_owned()),

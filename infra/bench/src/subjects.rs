@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::process::Start;
-use crate::stage::{Event, Stage};
+use crate::stage::{self, Event, Stage};
 
 /// A function that is measured.
 pub struct Subject {
@@ -23,6 +23,8 @@ pub struct Subject {
     pub timeout: Duration,
     /// Warm events in a round.
     pub warm: usize,
+    /// How long it waits for the model in each event: no part of what is measured.
+    pub waits: Duration,
     /// What is deployed, of a Rust program; of the others the platform brings most.
     pub size: Option<Size>,
 }
@@ -85,14 +87,27 @@ impl Programs {
         Ok(all)
     }
 
-    fn binary(&self, stage: &Stage, name: &'static str, event: Event, answers: Answers) -> anyhow::Result<Subject> {
+    fn binary(
+        &self,
+        stage: &Stage,
+        name: &'static str,
+        event: Event,
+        answers: Answers,
+    ) -> anyhow::Result<Subject> {
         let program = self.release.join(name);
         anyhow::ensure!(program.is_file(), "{} is not built", program.display());
         let mut environment = stage.environment(event);
         // What Lambda's Linux has: the root that is needed, among all the others.
         let roots = stage.trust.all_roots.display().to_string();
         environment.push(("SSL_CERT_FILE".to_owned(), roots));
-        Ok(subject(name, program, Vec::new(), environment, event, answers))
+        Ok(subject(
+            name,
+            program,
+            Vec::new(),
+            environment,
+            event,
+            answers,
+        ))
     }
 }
 
@@ -114,19 +129,47 @@ fn size(program: &Path, folder: &Path) -> anyhow::Result<Size> {
 fn node(stage: &Stage, peers: &Path) -> Subject {
     let mut environment = stage.environment(Event::Message);
     // Node has its own roots, and this one besides.
-    environment.push(("NODE_EXTRA_CA_CERTS".to_owned(), stage.trust.one_root.display().to_string()));
-    environment.push(("AWS_NODEJS_CONNECTION_REUSE_ENABLED".to_owned(), "1".to_owned()));
+    environment.push((
+        "NODE_EXTRA_CA_CERTS".to_owned(),
+        stage.trust.one_root.display().to_string(),
+    ));
+    environment.push((
+        "AWS_NODEJS_CONNECTION_REUSE_ENABLED".to_owned(),
+        "1".to_owned(),
+    ));
     let arguments = vec![peers.join("node/bundle.mjs").display().to_string()];
-    subject("Node 20, SDK v3", "/usr/bin/node".into(), arguments, environment, Event::Message, Answers::Queued)
+    subject(
+        "Node 20, SDK v3",
+        "/usr/bin/node".into(),
+        arguments,
+        environment,
+        Event::Message,
+        Answers::Queued,
+    )
 }
 
 fn python(stage: &Stage, peers: &Path) -> Subject {
     let mut environment = stage.environment(Event::Message);
-    environment.push(("AWS_CA_BUNDLE".to_owned(), stage.trust.all_roots.display().to_string()));
-    environment.push(("PYTHONPATH".to_owned(), peers.join("python/app").display().to_string()));
-    let arguments = ["-m", "awslambdaric", "webhook.handler"].map(str::to_owned).to_vec();
+    environment.push((
+        "AWS_CA_BUNDLE".to_owned(),
+        stage.trust.all_roots.display().to_string(),
+    ));
+    environment.push((
+        "PYTHONPATH".to_owned(),
+        peers.join("python/app").display().to_string(),
+    ));
+    let arguments = ["-m", "awslambdaric", "webhook.handler"]
+        .map(str::to_owned)
+        .to_vec();
     let program = peers.join("python/venv/bin/python");
-    subject("Python 3.11, boto3", program, arguments, environment, Event::Message, Answers::Queued)
+    subject(
+        "Python 3.11, boto3",
+        program,
+        arguments,
+        environment,
+        Event::Message,
+        Answers::Queued,
+    )
 }
 
 fn subject(
@@ -152,6 +195,10 @@ fn subject(
             Event::Turns(_) | Event::RawTurns(_) => Duration::from_secs(180),
         },
         warm: WARM,
+        waits: match event {
+            Event::Message => Duration::ZERO,
+            Event::Turns(_) | Event::RawTurns(_) => stage::MODEL,
+        },
         size: None,
     }
 }

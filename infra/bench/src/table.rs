@@ -11,15 +11,23 @@ const COLUMNS: &[Column] = &[
     ("init", "ms", |row| format!("{:.2}", row.init_ms)),
     ("init", "cpu ms", |row| format!("{:.2}", row.init_cpu_ms)),
     ("unconn.", "ms", |row| format!("{:.2}", row.unconnected_ms)),
-    ("unconn.", "cpu ms", |row| format!("{:.2}", row.unconnected_cpu_ms)),
+    ("unconn.", "cpu ms", |row| {
+        format!("{:.2}", row.unconnected_cpu_ms)
+    }),
     ("first", "ms", |row| format!("{:.2}", row.cold_ms)),
     ("first", "cpu ms", |row| format!("{:.2}", row.cold_cpu_ms)),
     ("warm p50", "ms", |row| format!("{:.2}", row.warm_p50_ms)),
     ("p99", "ms", |row| format!("{:.2}", row.warm_p99_ms)),
     ("warm", "cpu ms", |row| format!("{:.3}", row.warm_cpu_ms)),
     ("memory", "MB", |row| format!("{:.1}", row.peak_mb)),
-    ("program", "MB", |row| row.size.map_or_else(|| "-".to_owned(), |size| megabytes(size.bytes))),
-    ("archive", "MB", |row| row.size.map_or_else(|| "-".to_owned(), |size| megabytes(size.zip_bytes))),
+    ("program", "MB", |row| {
+        row.size
+            .map_or_else(|| "-".to_owned(), |size| megabytes(size.bytes))
+    }),
+    ("archive", "MB", |row| {
+        row.size
+            .map_or_else(|| "-".to_owned(), |size| megabytes(size.zip_bytes))
+    }),
 ];
 
 fn megabytes(bytes: u64) -> String {
@@ -61,7 +69,11 @@ impl fmt::Display for Report {
             let sign = if target.is_least { ">=" } else { "<=" };
             let wanted = format!("{sign} {}", target.wanted);
             let missed = if target.is_reached() { "" } else { "  missed" };
-            writeln!(f, "{:<72}{wanted:>9}{:>9.2}{missed}", target.what, target.got)?;
+            writeln!(
+                f,
+                "{:<72}{wanted:>9}{:>9.2}{missed}",
+                target.what, target.got
+            )?;
         }
         if let Some(concurrency) = &self.concurrency {
             write!(f, "\n{concurrency}")?;

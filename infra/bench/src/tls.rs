@@ -20,7 +20,10 @@ use tokio_rustls::server::TlsStream;
 /// A client that connects and says nothing is let go after this long.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Where distributions keep the roots that their programs trust; Lambda's is the second.
-const BUNDLES: [&str; 2] = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
+const BUNDLES: [&str; 2] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+];
 
 /// A certificate authority for one run, and the files that name it.
 pub struct Trust {
@@ -44,20 +47,27 @@ impl Trust {
     pub fn new(folder: &Path) -> anyhow::Result<Self> {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(rcgen::DnType::CommonName, "Clivy's bench");
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, "Clivy's bench");
         let root_key = KeyPair::generate()?;
         let root = params.self_signed(&root_key)?;
         let issuer = Issuer::new(params, root_key);
         let key = KeyPair::generate()?;
-        let leaf = CertificateParams::new(vec!["localhost".to_owned()])?.signed_by(&key, &issuer)?;
+        let leaf =
+            CertificateParams::new(vec!["localhost".to_owned()])?.signed_by(&key, &issuer)?;
         let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(anyhow::Error::msg)?;
         let chain: Vec<CertificateDer<'static>> = vec![leaf.der().clone(), root.der().clone()];
-        let mut config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key)?;
+        let mut config = ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)?;
         // As AWS's services, and as OpenRouter and most gateways: what the client prefers of both.
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let one_root = folder.join("root.pem");
         std::fs::write(&one_root, root.pem())?;
-        let machines = BUNDLES.iter().find_map(|file| std::fs::read_to_string(file).ok());
+        let machines = BUNDLES
+            .iter()
+            .find_map(|file| std::fs::read_to_string(file).ok());
         let machines = machines.context("this machine has no bundle of roots")?;
         let all_roots = folder.join("roots.pem");
         std::fs::write(&all_roots, format!("{}\n{machines}", root.pem()))?;
@@ -71,7 +81,10 @@ impl Trust {
 
     /// From now on the first connection is that of the process whose processor time `clock` tells.
     pub fn watch(&self, clock: ClockId) {
-        *self.first() = First { clock: Some(clock), seen: None };
+        *self.first() = First {
+            clock: Some(clock),
+            seen: None,
+        };
     }
 
     /// When the watched process has opened its first connection, and the processor time it had used until then; none if it
@@ -92,7 +105,10 @@ impl Trust {
         let acceptor = TlsAcceptor::from(Arc::clone(&self.config));
         #[expect(clippy::disallowed_methods, reason = "it serves beside the bench")]
         tokio::spawn(accept(listener, acceptor, sender, Arc::clone(&self.first)));
-        let listener = Tls { connections, address };
+        let listener = Tls {
+            connections,
+            address,
+        };
         #[expect(clippy::disallowed_methods, reason = "it serves beside the bench")]
         tokio::spawn(async move {
             // It ends with the bench; a connection that breaks ends only itself.
@@ -124,7 +140,10 @@ async fn accept(
     while let Ok((stream, from)) = listener.accept().await {
         first.lock().unwrap_or_else(PoisonError::into_inner).see();
         let (acceptor, sender) = (acceptor.clone(), sender.clone());
-        #[expect(clippy::disallowed_methods, reason = "one handshake must not wait for another")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "one handshake must not wait for another"
+        )]
         tokio::spawn(async move {
             // Without it an answer waits for the client's acknowledgement.
             let _ = stream.set_nodelay(true);

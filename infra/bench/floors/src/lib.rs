@@ -22,7 +22,10 @@ pub async fn sdk() -> SdkConfig {
 ///
 /// # Errors
 /// It is missing.
-#[expect(clippy::disallowed_methods, reason = "a floor has no settings of its own")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a floor has no settings of its own"
+)]
 pub fn setting(name: &str) -> anyhow::Result<String> {
     std::env::var(name).map_err(|_| anyhow::anyhow!("{name} is missing"))
 }
@@ -41,7 +44,10 @@ pub fn s(text: impl Into<String>) -> AttributeValue {
 }
 
 /// A number.
-#[expect(clippy::needless_pass_by_value, reason = "numbers are copied anyway, and calls read better")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "numbers are copied anyway, and calls read better"
+)]
 pub fn n(number: impl ToString) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }

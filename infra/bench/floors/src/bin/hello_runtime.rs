@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let handler = service_fn(async |_: LambdaEvent<Value>| {
-        Ok::<_, Error>(json!({"batchItemFailures": []}))
-    });
+    let handler =
+        service_fn(async |_: LambdaEvent<Value>| Ok::<_, Error>(json!({"batchItemFailures": []})));
     lambda_runtime::run(handler).await
 }

@@ -26,7 +26,10 @@ async fn main() -> anyhow::Result<()> {
         queue_url: setting("QUEUE_URL")?,
     }));
     let handler = service_fn(move |request: Request| async move {
-        calls.store(&request).await.map_err(anyhow::Error::into_boxed_dyn_error)
+        calls
+            .store(&request)
+            .await
+            .map_err(anyhow::Error::into_boxed_dyn_error)
     });
     lambda_http::run(handler)
         .await
@@ -37,7 +40,8 @@ impl Calls {
     async fn store(&self, request: &Request) -> anyhow::Result<String> {
         let body: Value = serde_json::from_slice(request.body())?;
         let info = body.pointer("/event/Info").context("no message")?;
-        let text_of = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text_of =
+            |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
         let mid = text_of(info.get("ID"));
         let bot = text_of(body.get("instanceName"));
         let phone = text_of(info.get("Chat"));

@@ -3,7 +3,8 @@
 
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use aws_sdk_dynamodb::types::{
-    AttributeValue, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    AttributeValue, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    Update,
 };
 use floors::{map, n, now_ms, s, sdk, setting};
 use futures_util::future::{join_all, try_join3};
@@ -46,7 +47,15 @@ async fn main() -> anyhow::Result<()> {
         model_url: setting("OPENROUTER_BASE_URL")?,
     }));
     let handler = service_fn(move |event: LambdaEvent<SqsEvent>| async move {
-        for ended in join_all(event.payload.records.iter().map(|record| calls.turn(record))).await {
+        for ended in join_all(
+            event
+                .payload
+                .records
+                .iter()
+                .map(|record| calls.turn(record)),
+        )
+        .await
+        {
             ended?;
         }
         Ok::<_, lambda_runtime::Error>(json!({"batchItemFailures": []}))
@@ -166,7 +175,9 @@ impl Calls {
             .update_item()
             .table_name(&self.table)
             .set_key(Some(Self::head(turn)))
-            .update_expression("SET c_text = :text, c_rid = :rid, c_outcome = :outcome, c_sends = :sends")
+            .update_expression(
+                "SET c_text = :text, c_rid = :rid, c_outcome = :outcome, c_sends = :sends",
+            )
             .condition_expression(
                 "c_fence > :fence AND attribute_not_exists(c_text) \
                  AND (attribute_not_exists(paused_until) OR paused_until <= :now)",
@@ -197,7 +208,14 @@ impl Calls {
             ("received_at", n(now)),
             ("delivered", AttributeValue::Bool(true)),
             ("burst", n(1)),
-            ("turn", AttributeValue::M(map([("model", s("bench/model")), ("status", s("answered")), ("cost", n(0.000_25))]))),
+            (
+                "turn",
+                AttributeValue::M(map([
+                    ("model", s("bench/model")),
+                    ("status", s("answered")),
+                    ("cost", n(0.000_25)),
+                ])),
+            ),
             ("expires_at", n(now / 1000 + 90 * 86_400)),
         ]);
         let reply = Put::builder()
@@ -257,7 +275,10 @@ impl Calls {
             (":list", s(format!("B#{}", turn.bot))),
             (":status", s("answered")),
             (":keys", AttributeValue::L(vec![s(&turn.key)])),
-            (":attempts", AttributeValue::L(vec![AttributeValue::M(attempt)])),
+            (
+                ":attempts",
+                AttributeValue::L(vec![AttributeValue::M(attempt)]),
+            ),
             (":rid", s(id)),
             (":model", s("bench/model")),
             (":n", n(70)),
@@ -295,11 +316,14 @@ impl Calls {
                 .expression_attribute_names(format!("#{index}"), format!("counter_{index}"))
                 .expression_attribute_values(format!(":{index}"), n(1));
         }
-        Ok(update.update_expression(format!("ADD {}", parts.join(", "))).build()?)
+        Ok(update
+            .update_expression(format!("ADD {}", parts.join(", ")))
+            .build()?)
     }
 
     async fn gateway(&self, turn: &Turn, path: &str, body: &Value) -> anyhow::Result<()> {
-        self.post(&format!("{}{path}", turn.gateway_url), body).await?;
+        self.post(&format!("{}{path}", turn.gateway_url), body)
+            .await?;
         Ok(())
     }
 
@@ -308,7 +332,10 @@ impl Calls {
             .http
             .post(url)
             .header("content-type", "application/json")
-            .header("authorization", "Bearer sk-or-v1-bench-bench-bench-bench-bench-bench-bench")
+            .header(
+                "authorization",
+                "Bearer sk-or-v1-bench-bench-bench-bench-bench-bench-bench",
+            )
             .body(body.to_string());
         let answer = request.send().await?.error_for_status()?;
         Ok(answer.bytes().await?.to_vec())
