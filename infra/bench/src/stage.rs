@@ -60,6 +60,8 @@ pub struct Stage {
     environment: Vec<(String, String)>,
     gateway_url: String,
     customers: AtomicU64,
+    /// Receipts of the last batch: its records are deleted before the next one.
+    receipts: tokio::sync::Mutex<Vec<Value>>,
 }
 
 /// An event for a function.
@@ -118,6 +120,7 @@ impl Stage {
             environment,
             gateway_url,
             customers: AtomicU64::new(0),
+            receipts: tokio::sync::Mutex::default(),
         })
     }
 
@@ -227,6 +230,7 @@ impl Stage {
         records: usize,
         body: impl Fn(&ConversationId, &str) -> Option<String>,
     ) -> anyhow::Result<(Vec<ConversationId>, Bytes)> {
+        self.delete_last().await;
         let mut all = Vec::with_capacity(records);
         let mut customers = Vec::with_capacity(records);
         for _ in 0..records {
@@ -262,6 +266,16 @@ impl Stage {
         Ok((customers, json!({"Records": all}).to_string().into()))
     }
 
+    /// As the event source mapping does after an invocation: else they would come again.
+    async fn delete_last(&self) {
+        let sqs = &self.world.engines.sqs;
+        for receipt in self.receipts.lock().await.drain(..) {
+            let ask = json!({"QueueUrl": sqs.queue_url(QUEUE), "ReceiptHandle": receipt});
+            // One that is not deleted shows as a turn that is not answered.
+            sqs.call("DeleteMessage", ask.to_string().as_bytes()).await;
+        }
+    }
+
     /// The next record of the queue, with another body if wanted.
     async fn record(&self, body: Option<String>) -> anyhow::Result<Value> {
         let sqs = &self.world.engines.sqs;
@@ -271,7 +285,7 @@ impl Stage {
         let answer: Value = serde_json::from_slice(&answer.body)?;
         let message = answer.pointer("/Messages/0").context("no trigger came")?;
         let part = |name: &str| message.get(name).cloned().unwrap_or_default();
-        // What nobody deletes comes again when its visibility ends, long after the bench.
+        self.receipts.lock().await.push(part("ReceiptHandle"));
         Ok(json!({
             "messageId": part("MessageId"), "receiptHandle": part("ReceiptHandle"),
             "body": body.map_or_else(|| part("Body"), Value::String), "md5OfBody": part("MD5OfBody"),
