@@ -72,3 +72,29 @@ pub struct TurnFields {
     /// Messages in the burst.
     pub burst_size: usize,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tracing::Level;
+
+    #[test]
+    fn our_own_lines_are_written_at_the_level_and_everybody_elses_warnings() {
+        let filter = filter("info");
+        for ours in ["clivy::table::claim", "worker::batch", "webhook"] {
+            assert!(filter.would_enable(ours, &Level::INFO), "{ours}");
+            assert!(!filter.would_enable(ours, &Level::DEBUG), "{ours}");
+        }
+        for others in ["hyper_util::client", "aws_smithy_runtime", "rustls"] {
+            assert!(filter.would_enable(others, &Level::WARN), "{others}");
+            assert!(!filter.would_enable(others, &Level::INFO), "{others}");
+        }
+    }
+
+    #[test]
+    fn a_level_that_is_none_leaves_the_warnings() {
+        let filter = filter("loud");
+        assert!(filter.would_enable("worker", &Level::WARN));
+        assert!(!filter.would_enable("worker", &Level::INFO));
+    }
+}

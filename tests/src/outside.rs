@@ -250,11 +250,6 @@ impl Outside {
         std::mem::take(&mut state.sends)
     }
 
-    /// How long it has been there: what the times of texts and calls are counted in.
-    pub fn elapsed(&self) -> Duration {
-        self.started.elapsed()
-    }
-
     /// What customers see: one message per id, as WhatsApp shows it, in order.
     pub fn delivered(&self) -> Vec<Send> {
         let mut seen: Vec<Send> = Vec::new();

@@ -187,7 +187,7 @@ async fn slow(stage: &Stage, worker: &Subject, folder: &Path) -> anyhow::Result<
     });
     let mut instance = Instance::start(&worker.start, worker.timeout, &stage.trust, folder).await?;
     let (_, event) = stage.event(Event::Turns(TURNS)).await?;
-    let began = stage.outside.elapsed();
+    let began = stage.since.elapsed();
     instance.invoke(event).await?;
     instance.end().await?;
     let mut replies: Vec<f64> = stage

@@ -184,6 +184,9 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     percentile(&mut values.collect::<Vec<_>>(), 0.5)
 }
 
+/// A figure of a round.
+type Figure = fn(&Round) -> f64;
+
 /// The subjects beside each other.
 struct Compared<'a> {
     rows: &'a [Row],
@@ -203,11 +206,7 @@ impl Compared<'_> {
     }
 
     /// The median over the rounds of the ratio within a round: what else ran then was the same for both.
-    fn ratio(
-        &self,
-        of: (&str, fn(&Round) -> f64),
-        to: (&str, fn(&Round) -> f64),
-    ) -> anyhow::Result<f64> {
+    fn ratio(&self, of: (&str, Figure), to: (&str, Figure)) -> anyhow::Result<f64> {
         let (_, these) = self.find(of.0)?;
         let (_, those) = self.find(to.0)?;
         Ok(median(
@@ -224,120 +223,115 @@ const PEERS: [&str; 2] = ["Node 20, SDK v3", "Python 3.11, boto3"];
 
 /// What the issue wants, in its order.
 fn targets(compared: &Compared<'_>) -> anyhow::Result<Vec<Target>> {
-    let mut all = Vec::new();
-    let mut add = |what: &str, wanted: f64, got: f64| {
-        all.push(Target {
-            what: what.to_owned(),
-            wanted,
-            is_least: false,
-            got,
-        });
-    };
-    let init: [(&str, &str); 2] = [("webhook", "hello_http"), ("worker", "hello_runtime")];
-    for (name, hello) in init {
-        let time = compared.ratio(
-            (name, |round| round.unconnected),
-            (hello, |round| round.init),
-        )?;
-        let cpu = compared.ratio(
-            (name, |round| round.unconnected_cpu),
-            (hello, |round| round.init_cpu),
-        )?;
-        add(
-            &format!("{name}: init before connections, of {hello}'s init, time"),
-            2.0,
-            time,
-        );
-        add(
-            &format!("{name}: init before connections, of {hello}'s init, processor"),
-            2.0,
-            cpu,
-        );
-    }
-    for (name, hello) in init {
-        let time = compared.ratio((name, |round| round.init), (hello, |round| round.init))?;
-        let cpu = compared.ratio(
-            (name, |round| round.init_cpu),
-            (hello, |round| round.init_cpu),
-        )?;
-        add(
-            &format!("{name}: init with its connections, of {hello}'s init, time"),
-            4.0,
-            time,
-        );
-        add(
-            &format!("{name}: init with its connections, of {hello}'s init, processor"),
-            4.0,
-            cpu,
-        );
-    }
-    for name in ["webhook", "worker"] {
-        let got = compared.ratio((name, |round| round.cold), (name, Round::warm_median))?;
-        add(
-            &format!("{name}: first event, of its warm events"),
-            2.0,
-            got,
-        );
-    }
-    let time = compared.ratio(
-        ("webhook", Round::warm_median),
-        ("raw_webhook", Round::warm_median),
-    )?;
-    let cpu = compared.ratio(
-        ("webhook", |round| round.warm_cpu),
-        ("raw_webhook", |round| round.warm_cpu),
-    )?;
-    add("webhook: warm event, of its calls alone, time", 1.15, time);
-    add(
-        "webhook: warm event, of its calls alone, processor",
-        1.15,
-        cpu,
-    );
-    let (worker, raw) = (compared.find("worker")?.0, compared.find("raw_worker")?.0);
-    add(
-        "worker: processor time of a turn beyond its calls, ms",
-        1.0,
-        worker.warm_cpu_ms - raw.warm_cpu_ms,
-    );
-    let (webhook, batch) = (
-        compared.find("webhook")?.0,
-        compared.find("worker, batches of 10")?.0,
-    );
-    add("webhook: memory, MB", 12.0, webhook.peak_mb);
-    add(
-        "worker: memory with 10 turns at once, MB",
-        24.0,
-        batch.peak_mb,
-    );
-    for (row, wanted) in [(webhook, 3.5), (worker, 4.5)] {
-        let zip = row.size.context("no size")?.zip_bytes;
-        add(
-            &format!("{}: archive, MB", row.name),
-            wanted,
-            zip as f64 / 1e6,
-        );
-    }
+    let mut all = starts(compared)?;
+    all.extend(events(compared)?);
+    all.extend(sizes(compared)?);
     for peer in PEERS.into_iter().filter(|peer| compared.find(peer).is_ok()) {
-        let start: fn(&Round) -> f64 = |round| round.init + round.cold;
-        let faster = compared.ratio((peer, start), ("webhook", start))?;
-        let smaller = compared.ratio(
-            (peer, |round| round.peak_mb),
-            ("webhook", |round| round.peak_mb),
-        )?;
-        for (what, wanted, got) in [
-            ("init and first event", 20.0, faster),
-            ("memory", 5.0, smaller),
-        ] {
-            let what = format!("{peer}: {what}, of the webhook's");
-            all.push(Target {
-                what,
-                wanted,
-                is_least: true,
-                got,
-            });
+        all.extend(twin(compared, peer)?);
+    }
+    Ok(all)
+}
+
+fn at_most(what: impl Into<String>, wanted: f64, got: f64) -> Target {
+    Target {
+        what: what.into(),
+        wanted,
+        is_least: false,
+        got,
+    }
+}
+
+/// Init without and with its connections, beside a hello world's.
+fn starts(compared: &Compared<'_>) -> anyhow::Result<Vec<Target>> {
+    /// Part of init, its time and processor time, and how many times a hello world's whole init it may be.
+    type Part = (&'static str, Figure, Figure, f64);
+    const PARTS: [Part; 2] = [
+        (
+            "init before connections",
+            |round| round.unconnected,
+            |round| round.unconnected_cpu,
+            2.0,
+        ),
+        (
+            "init with its connections",
+            |round| round.init,
+            |round| round.init_cpu,
+            4.0,
+        ),
+    ];
+    let mut all = Vec::new();
+    for (part, time, cpu, wanted) in PARTS {
+        for (name, hello) in [("webhook", "hello_http"), ("worker", "hello_runtime")] {
+            let what = format!("{name}: {part}, of {hello}'s init");
+            let time = compared.ratio((name, time), (hello, |round| round.init))?;
+            let cpu = compared.ratio((name, cpu), (hello, |round| round.init_cpu))?;
+            all.push(at_most(format!("{what}, time"), wanted, time));
+            all.push(at_most(format!("{what}, processor"), wanted, cpu));
         }
     }
     Ok(all)
+}
+
+/// First and warm events, beside each other and beside their calls alone.
+fn events(compared: &Compared<'_>) -> anyhow::Result<Vec<Target>> {
+    let mut all = Vec::new();
+    for name in ["webhook", "worker"] {
+        let got = compared.ratio((name, |round| round.cold), (name, Round::warm_median))?;
+        let what = format!("{name}: first event, of its warm events");
+        all.push(at_most(what, 2.0, got));
+    }
+    let warm: [(&str, Figure); 2] = [
+        ("time", Round::warm_median),
+        ("processor", |round| round.warm_cpu),
+    ];
+    for (kind, figure) in warm {
+        let got = compared.ratio(("webhook", figure), ("raw_webhook", figure))?;
+        let what = format!("webhook: warm event, of its calls alone, {kind}");
+        all.push(at_most(what, 1.15, got));
+    }
+    let beyond =
+        compared.find("worker")?.0.warm_cpu_ms - compared.find("raw_worker")?.0.warm_cpu_ms;
+    let what = "worker: processor time of a turn beyond its calls, ms";
+    all.push(at_most(what, 1.0, beyond));
+    Ok(all)
+}
+
+/// Memory and archives.
+fn sizes(compared: &Compared<'_>) -> anyhow::Result<Vec<Target>> {
+    let (webhook, worker) = (compared.find("webhook")?.0, compared.find("worker")?.0);
+    let batch = compared.find("worker, batches of 10")?.0;
+    let mut all = vec![
+        at_most("webhook: memory, MB", 12.0, webhook.peak_mb),
+        at_most(
+            "worker: memory with 10 turns at once, MB",
+            24.0,
+            batch.peak_mb,
+        ),
+    ];
+    for (row, wanted) in [(webhook, 3.5), (worker, 4.5)] {
+        let zip = row.size.context("no size")?.zip_bytes;
+        let what = format!("{}: archive, MB", row.name);
+        all.push(at_most(what, wanted, zip as f64 / 1e6));
+    }
+    Ok(all)
+}
+
+/// How many times the webhook's start and memory a twin needs.
+fn twin(compared: &Compared<'_>, peer: &str) -> anyhow::Result<[Target; 2]> {
+    let start: Figure = |round| round.init + round.cold;
+    let memory: Figure = |round| round.peak_mb;
+    let more = |what: &str, wanted, figure| {
+        anyhow::Ok(Target {
+            what: format!("{peer}: {what}, of the webhook's"),
+            wanted,
+            is_least: true,
+            got: compared.ratio((peer, figure), ("webhook", figure))?,
+        })
+    };
+    Ok([
+        more("init and first event", 20.0, start)?,
+        more("memory", 5.0, memory)?,
+    ])
 }
 
 #[cfg(test)]

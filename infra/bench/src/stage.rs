@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use tests::faults::Faults;
 use tests::outside::{Model, Outside};
 use tests::process::wire;
+use tokio::time::Instant;
 
 use crate::calls::Calls;
 use crate::tls::Trust;
@@ -53,6 +54,8 @@ pub struct Stage {
     pub world: World,
     /// The model and the gateway.
     pub outside: Arc<Outside>,
+    /// Since when they are there: what the times of replies are counted from.
+    pub since: Instant,
     /// Calls of AWS so far.
     pub calls: Arc<Calls>,
     /// The certificate, and the roots that functions may be told to trust.
@@ -79,6 +82,7 @@ impl Stage {
     /// Sets it up. The certificate's files are in `folder`.
     pub async fn new(folder: &Path) -> anyhow::Result<Self> {
         let trust = Trust::new(folder)?;
+        let since = Instant::now();
         let outside = Arc::new(Outside::new(Arc::new(Faults::default())));
         let model_url = trust.serve(wire::router(Arc::clone(&outside))).await?;
         let gateway_url = trust.serve(wire::router(Arc::clone(&outside))).await?;
@@ -115,6 +119,7 @@ impl Stage {
         Ok(Self {
             world,
             outside,
+            since,
             calls,
             trust,
             environment,
