@@ -8,38 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . infra/tools/env.sh
 need cargo curl python3 schemathesis
-
-cargo build --locked --package local --bin local
-binary="$(cargo metadata --no-deps --offline --format-version 1 |
-    python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')/debug/local"
-
-folder="$(mktemp -d)"
-log="$folder/log"
-pid=""
-stop() {
-    if [ -n "$pid" ]; then
-        kill "$pid" 2>/dev/null || true
-        wait "$pid" 2>/dev/null || true
-    fi
-    rm -rf "$folder"
-}
-trap stop EXIT
-fail() {
-    echo "$1; the run's last lines:" >&2
-    tail -n 30 "$log" >&2
-    exit 1
-}
-# until_said WHAT TIMES: waits until the run has said so, so often.
-until_said() {
-    for _ in $(seq 1 240); do
-        if [ "$(grep -c -- "$1" "$log")" -ge "$2" ]; then
-            return
-        fi
-        kill -0 "$pid" 2>/dev/null || break
-        sleep 0.25
-    done
-    fail "the one-machine run never said $1"
-}
+. infra/tools/one-machine.sh
 
 # The demo's bot, and one of the same owner to delete and replace.
 bots="$folder/bots.toml"
@@ -58,14 +27,8 @@ BOT
 
 ADMIN_SECRET="$(od -An -tx1 -N24 /dev/urandom | tr -d ' \n')"
 export ADMIN_SECRET
-# The demo model and the demo gateway answer, whatever the caller's environment says.
-env -u OPENROUTER_API_KEY -u OPENROUTER_BASE_URL DEBOUNCE_SECONDS=1 "$binary" --ephemeral --listen 127.0.0.1:0 \
-    --bots "$bots" --demo-latency-ms 0 >"$log" 2>&1 </dev/null &
-pid=$!
-until_said '^Clivy runs at ' 1
-run="$(sed -n 's|^Clivy runs at \(http://[^ ]*\)$|\1|p' "$log")"
-INBOX="$(sed -n 's|^  inbox  *\(http://[^/ ]*\)/.*|\1|p' "$log")"
-export INBOX
+start_one_machine DEBOUNCE_SECONDS=1 -- --bots "$bots" --demo-latency-ms 0
+export INBOX="$inbox"
 
 # The id of a key is on the standard error, the key itself on the standard output.
 key() {
@@ -84,7 +47,7 @@ for contact in $CONTACTS; do
         \"instanceName\": \"demo\", \"data\": {\"Info\": {\"ID\": \"m-$contact\", \"Sender\": \"$contact@s.whatsapp.net\"},
         \"Message\": {\"conversation\": \"Halo, jam buka toko?\"}}}"
 done
-until_said 'step="committed"' 2
+until_true "both customers are answered" has_said 'step="committed"' 2
 
 if ! PYTHONPATH=. PYTHONDONTWRITEBYTECODE=1 schemathesis --config-file infra/api/schemathesis.toml \
     run "$INBOX/api/openapi.json" --checks all --no-color "$@"; then
@@ -97,6 +60,4 @@ if grep -q 'step="panicked"' "$log"; then
     fail "a handler panicked"
 fi
 
-kill "$pid"
-wait "$pid" || fail "the one-machine run did not stop cleanly"
-pid=""
+stop_one_machine

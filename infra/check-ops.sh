@@ -6,38 +6,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . infra/tools/env.sh
 need cargo curl python3 aws ministack
+. infra/tools/one-machine.sh
 
-cargo build --locked --package local --bin local
-binary="$(cargo metadata --no-deps --offline --format-version 1 |
-    python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')/debug/local"
-
-folder="$(mktemp -d)"
-log="$folder/log"
-pid=""
-stop() {
-    if [ -n "$pid" ]; then
-        kill "$pid" 2>/dev/null || true
-        wait "$pid" 2>/dev/null || true
-    fi
-    rm -rf "$folder"
-}
-trap stop EXIT
-fail() {
-    echo "$1; the run's last lines:" >&2
-    tail -n 30 "$log" >&2
-    exit 1
-}
-# until_true WHAT COMMAND...: waits until the command succeeds.
-until_true() {
-    local what="$1"
-    shift
-    for _ in $(seq 1 240); do
-        if "$@" >/dev/null 2>&1; then return; fi
-        kill -0 "$pid" 2>/dev/null || break
-        sleep 0.25
-    done
-    fail "never: $what"
-}
 # is WHAT EXPECTED FOUND
 is() {
     [ "$2" = "$3" ] || fail "$1: expected \"$2\", found \"$3\""
@@ -47,13 +17,9 @@ is() {
 ADMIN_SECRET="$(od -An -tx1 -N24 /dev/urandom | tr -d ' \n')"
 export ADMIN_SECRET
 # One try a burst, so that a model that fails makes a dead letter at once.
-env -u OPENROUTER_API_KEY -u OPENROUTER_BASE_URL DEBOUNCE_SECONDS=1 AI_MAX_ATTEMPTS=1 "$binary" --ephemeral \
-    --listen 127.0.0.1:0 --demo-latency-ms 0 >"$log" 2>&1 </dev/null &
-pid=$!
-until_true "the run starts" grep -q '^Clivy runs at ' "$log"
-run="$(sed -n 's|^Clivy runs at \(http://[^ ]*\)$|\1|p' "$log")"
+start_one_machine DEBOUNCE_SECONDS=1 AI_MAX_ATTEMPTS=1 -- --demo-latency-ms 0
 
-CLIVY_INBOX_URL="$(sed -n 's|^  inbox  *\(http://[^/ ]*\)/.*|\1|p' "$log")"
+CLIVY_INBOX_URL="$inbox"
 CLIVY_API_KEY="$("$binary" key create --inbox "$CLIVY_INBOX_URL" --owner demo --role owner --name ops 2>/dev/null)"
 # The engines take any signature; the CLI wants something to sign with.
 export CLIVY_INBOX_URL CLIVY_API_KEY AWS_ENDPOINT_URL="$run" AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local
@@ -82,6 +48,12 @@ turns() { # turns STATUS: how many of the bot
     infra/ops/turns.sh demo "$1" | wc -l
 }
 turns_are() { [ "$(turns "$1")" = "$2" ]; }
+
+# --- the doors
+is "doors.sh finds all doors open, and locked" 5 "$(CLIVY_WEBHOOK_URL="$run/webhook/ai" infra/ops/doors.sh | grep -c '^ok: ')"
+if CLIVY_WEBHOOK_URL="$run/nowhere" infra/ops/doors.sh >/dev/null 2>"$folder/said"; then fail "doors.sh finds a door that is not there"; fi
+grep -q 'the webhook' "$folder/said" || fail "doors.sh does not say which door: $(cat "$folder/said")"
+echo "ok: doors.sh says which door is not as it should be"
 
 # --- two customers whose turns fail
 replayed=6281100020001 redriven=6281100020002
@@ -166,16 +138,12 @@ done < <(awk '/^```console$/ { inside = 1; next } /^```/ { inside = 0 } inside &
 [ "$lines" -ge 15 ] || fail "only $lines aws lines were found in docs/OPERATIONS.md"
 echo "ok: the AWS CLI knows the runbook's $lines lines"
 
-kill "$pid"
-wait "$pid" || fail "the one-machine run did not stop cleanly"
+stop_one_machine
 
 # --- against ministack: what is found by a stack's name, and a restore
-port="$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')"
-BIND_HOST=127.0.0.1 GATEWAY_PORT="$port" MINISTACK_HOST=127.0.0.1 ministack >"$log" 2>&1 </dev/null &
-pid=$!
-export AWS_ENDPOINT_URL="http://127.0.0.1:$port" CLIVY_STACK=clivy-check
+start_ministack
+export AWS_ENDPOINT_URL="$ministack_url" CLIVY_STACK=clivy-check
 unset CLIVY_TABLE CLIVY_QUEUE_URL CLIVY_DLQ_URL CLIVY_INBOX_URL
-until_true "ministack answers" aws dynamodb list-tables
 cat >"$folder/stack.yaml" <<'STACK'
 Resources:
   Table:
@@ -219,7 +187,4 @@ is "the restored table can be restored too" ENABLED "$(aws dynamodb describe-con
     --query 'ContinuousBackupsDescription.PointInTimeRecoveryDescription.PointInTimeRecoveryStatus')"
 if CLIVY_STACK=other infra/ops/owed.sh 2>/dev/null; then fail "a stack that is not there has a table"; fi
 
-kill "$pid"
-wait "$pid" || true
-pid=""
 echo "the commands of infra/ops work"

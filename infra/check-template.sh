@@ -39,7 +39,7 @@ if [ "$lock" != "$(sha256sum Cargo.lock)" ]; then
 fi
 
 # What Lambda is given: one executable named bootstrap for each function.
-for function in Webhook Worker Sweeper Credits Inbox; do
+for function in Webhook Worker Sweeper Credits Inbox Smoke; do
     bootstrap=".aws-sam/build/$function/bootstrap"
     if [ ! -x "$bootstrap" ]; then
         echo "$function has no bootstrap" >&2

@@ -3,6 +3,7 @@
 
 CLIVY_TOOLS="${CLIVY_TOOLS:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/clivy-tools}"
 CARGO_DENY_VERSION=0.20.2
+CARGO_CYCLONEDX_VERSION=0.5.9
 export PATH="$CLIVY_TOOLS/bin:$PATH"
 # SAM would report home and ask for newer versions of itself.
 export SAM_CLI_TELEMETRY=0

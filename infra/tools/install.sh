@@ -2,6 +2,8 @@
 # Installs, by name and with pinned versions, the programs that the checks of infra/ need: into $CLIVY_TOOLS
 # (default: ~/.cache/clivy-tools), and Debian's packages where a program is not there at all. What is there in the
 # pinned version is kept.
+#
+#   infra/tools/install.sh [deployment]     `deployment`: only what building and deploying take
 set -euo pipefail
 
 here="$(cd "$(dirname "$0")" && pwd)"
@@ -37,34 +39,67 @@ python_tools() {
     done
 }
 
+# cargo_tool NAME VERSION [OPTION...]: a program of crates.io, if that version is not there.
+cargo_tool() {
+    local name="$1" version="$2"
+    shift 2
+    if [ "$("$CLIVY_TOOLS/bin/$name" "${name#cargo-}" --version 2>/dev/null | cut -d ' ' -f 2)" != "$version" ]; then
+        # Its own target folder: cargo would put it below the checkout's otherwise, if CARGO_TARGET_DIR is set.
+        CARGO_TARGET_DIR="$CLIVY_TOOLS/$name-target" cargo install --quiet --locked --force \
+            --root "$CLIVY_TOOLS" --version "$version" "$@" "$name"
+        rm -rf "$CLIVY_TOOLS/$name-target"
+    fi
+}
+
 mkdir -p "$CLIVY_TOOLS/bin"
 command -v cc >/dev/null || debian gcc libc6-dev
-command -v g++ >/dev/null || debian g++
 command -v python3 >/dev/null || debian python3 python3-venv
 python3 -c 'import ensurepip, venv' 2>/dev/null || debian python3-venv
 command -v curl >/dev/null || debian curl ca-certificates
+
+python_tools aws sam cfn-lint cargo-lambda
+# The linker of a release. cargo-lambda looks for it on the PATH.
+ln -sf "$CLIVY_TOOLS"/aws/lib/python3*/site-packages/ziglang/zig "$CLIVY_TOOLS/bin/zig"
+python_tools awscli aws
+# Unoptimised: that is built in a third of the time, and reads one file.
+cargo_tool cargo-cyclonedx "$CARGO_CYCLONEDX_VERSION" --debug
+if [ "${1:-}" = deployment ]; then
+    need cargo cc python3 curl sam aws cargo-lambda cargo-cyclonedx zig
+    exit
+fi
+
+command -v g++ >/dev/null || debian g++
 command -v npm >/dev/null || debian nodejs npm
 [ -n "${CHROMIUM:-}" ] || command -v chromium >/dev/null || debian chromium
 need cargo cc g++ curl python3 node npm "${CHROMIUM:-chromium}"
 
-python_tools aws sam cfn-lint cargo-lambda
-python_tools awscli aws
 python_tools ministack ministack
 python_tools schemathesis schemathesis
+python_tools checkov checkov
+python_tools scanners detect-secrets zizmor
+cargo_tool cargo-deny "$CARGO_DENY_VERSION"
 
-if [ "$("$CLIVY_TOOLS/bin/cargo-deny" --version 2>/dev/null)" != "cargo-deny $CARGO_DENY_VERSION" ]; then
-    # Its own target folder: cargo would put it below the checkout's otherwise, if CARGO_TARGET_DIR is set.
-    CARGO_TARGET_DIR="$CLIVY_TOOLS/cargo-deny-target" cargo install --quiet --locked --force \
-        --root "$CLIVY_TOOLS" --version "$CARGO_DENY_VERSION" cargo-deny
-    rm -rf "$CLIVY_TOOLS/cargo-deny-target"
+# Programs inside npm's packages. Without scripts, and without what the packages want to be used with (a whole CDK).
+if ! cmp -s "$here/npm/package-lock.json" "$CLIVY_TOOLS/npm/installed.json"; then
+    rm -rf "$CLIVY_TOOLS/npm"
+    mkdir -p "$CLIVY_TOOLS/npm"
+    cp "$here/npm/package.json" "$here/npm/package-lock.json" "$CLIVY_TOOLS/npm/"
+    npm --prefix "$CLIVY_TOOLS/npm" ci --ignore-scripts --legacy-peer-deps --no-audit --no-fund --silent
+    cp "$here/npm/package-lock.json" "$CLIVY_TOOLS/npm/installed.json"
 fi
+# AWS's own build of cfn-guard, static; to compile it takes two minutes and more.
+guard="$CLIVY_TOOLS/npm/node_modules/@cdklabs/cdk-validator-cfnguard/bin/ubuntu/$(uname -m)/cfn-guard"
+chmod +x "$guard"
+ln -sf "$guard" "$CLIVY_TOOLS/bin/cfn-guard"
 
 # The crates of every target: cargo-deny reads the whole tree, and the tests fetch nothing.
 cargo fetch --locked --manifest-path "$root/Cargo.toml"
 
-need sam cfn-lint cargo-lambda aws ministack schemathesis cargo-deny
+need sam cfn-lint cargo-lambda aws ministack schemathesis cargo-deny cargo-cyclonedx checkov detect-secrets zizmor cfn-guard
 sam --version
 cfn-lint --version
 aws --version
 cargo-lambda lambda --version
 cargo-deny --version
+cfn-guard --version
+zizmor --version

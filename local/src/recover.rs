@@ -26,7 +26,7 @@ impl World {
             errand: Errand::Send,
             ..Trigger::answer(id.clone(), key.clone(), now)
         };
-        self.queue.send(&trigger, 0).await?;
+        self.queue.send(&trigger, 0, None).await?;
         Ok(true)
     }
 }

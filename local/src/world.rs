@@ -297,7 +297,7 @@ impl World {
             return Ok(false);
         };
         let trigger = Trigger::answer(id.clone(), key, now);
-        self.queue.send(&trigger, delay_seconds).await?;
+        self.queue.send(&trigger, delay_seconds, None).await?;
         Ok(true)
     }
 }

@@ -6,6 +6,7 @@
 mod credits;
 mod models;
 mod secrets;
+mod trace;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,6 +22,7 @@ pub use models::{SecondProvider, default_model, second_provider};
 pub use secrets::{admin_secret, bot_secrets_key, pseudonym_key};
 
 pub use credits::credits;
+pub use trace::xray;
 
 /// Reads settings and collects what is wrong with them.
 pub struct Reader {

@@ -25,5 +25,6 @@ mod sealing;
 pub mod secrets;
 pub mod table;
 pub mod telemetry;
+pub mod trace;
 pub mod usage;
 pub mod vault;

@@ -2,7 +2,9 @@
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_sqs::types::QueueAttributeName;
+use aws_sdk_sqs::types::{
+    MessageSystemAttributeNameForSends, MessageSystemAttributeValue, QueueAttributeName,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -10,6 +12,7 @@ use crate::conversation::ids::{BotId, ConversationId, EpochMs, MessageKey};
 use crate::conversation::trigger::{Errand, ModelName, Trigger};
 use crate::error::Class;
 use crate::pseudonym::Pseudonyms;
+use crate::trace::TraceHeader;
 
 /// The newest version of triggers. Readers accept it and refuse newer ones, which then wait for a newer reader.
 const VERSION: u32 = 2;
@@ -110,12 +113,17 @@ impl Queue {
             .await;
     }
 
-    /// Sends a trigger that is delivered after `delay_seconds` (0-900) or a little later.
+    /// Sends a trigger that is delivered after `delay_seconds` (0-900) or a little later, in the trace of what it is sent for.
     ///
     /// # Errors
     /// SQS cannot be reached or refuses. The trigger may have been sent all the same, which does no harm.
-    pub async fn send(&self, trigger: &Trigger, delay_seconds: u32) -> Result<(), QueueError> {
-        self.deliver("send", &self.url, trigger, Some(delay_seconds))
+    pub async fn send(
+        &self,
+        trigger: &Trigger,
+        delay_seconds: u32,
+        trace: Option<&TraceHeader>,
+    ) -> Result<(), QueueError> {
+        self.deliver("send", &self.url, trigger, Some(delay_seconds), trace)
             .await
     }
 
@@ -124,8 +132,13 @@ impl Queue {
     ///
     /// # Errors
     /// SQS cannot be reached or refuses.
-    pub async fn park(&self, dlq_url: &str, trigger: &Trigger) -> Result<(), QueueError> {
-        self.deliver("park", dlq_url, trigger, None).await
+    pub async fn park(
+        &self,
+        dlq_url: &str,
+        trigger: &Trigger,
+        trace: Option<&TraceHeader>,
+    ) -> Result<(), QueueError> {
+        self.deliver("park", dlq_url, trigger, None, trace).await
     }
 
     async fn deliver(
@@ -134,14 +147,24 @@ impl Queue {
         url: &str,
         trigger: &Trigger,
         delay_seconds: Option<u32>,
+        trace: Option<&TraceHeader>,
     ) -> Result<(), QueueError> {
         let failed = |code: &str| QueueError {
             operation,
             code: code.to_owned(),
         };
         let body = self.write(trigger).map_err(|_| failed("NotWritable"))?;
-        self.client
-            .send_message()
+        let mut request = self.client.send_message();
+        if let Some(trace) = trace {
+            let value = MessageSystemAttributeValue::builder()
+                .data_type("String")
+                .string_value(trace.to_string())
+                .build()
+                .map_err(|_| failed("NotWritable"))?;
+            let name = MessageSystemAttributeNameForSends::AwsTraceHeader;
+            request = request.message_system_attributes(name, value);
+        }
+        request
             .queue_url(url)
             .message_body(body)
             .set_delay_seconds(delay_seconds.map(|seconds| i32::try_from(seconds).unwrap_or(900)))
@@ -213,35 +236,7 @@ impl Queue {
     }
 
     fn write(&self, trigger: &Trigger) -> Result<String, BadTrigger> {
-        let ConversationId { bot_id, contact } = &trigger.conversation;
-        let (v, retry_turn, retry_model, outgoing) = match &trigger.errand {
-            Errand::Answer => (EVERYBODYS, None, None, None),
-            Errand::Retry { turn, model: None } => (EVERYBODYS, Some(*turn), None, None),
-            Errand::Retry {
-                turn,
-                model: Some(model),
-            } => (
-                SAYS_MORE,
-                Some(*turn),
-                Some(model.as_str().to_owned()),
-                None,
-            ),
-            Errand::Send => (SAYS_MORE, None, None, Some(true)),
-        };
-        let wire = Wire {
-            v,
-            bot_id: bot_id.as_str().to_owned(),
-            contact: self
-                .pseudonyms
-                .seal(bot_id, contact)
-                .map_err(|_| BadTrigger::Field("contact"))?,
-            mid: trigger.key.as_str().to_owned(),
-            first_ms: trigger.first_at.0,
-            retry_turn,
-            retry_model,
-            outgoing,
-        };
-        serde_json::to_string(&wire).map_err(|_| BadTrigger::Shape)
+        body(&self.pseudonyms, trigger)
     }
 
     /// Reads a record's body.
@@ -276,6 +271,41 @@ impl Queue {
             first_at: EpochMs(wire.first_ms),
         })
     }
+}
+
+/// A trigger as the body of a record.
+///
+/// # Errors
+/// The contact cannot be sealed.
+pub fn body(pseudonyms: &Pseudonyms, trigger: &Trigger) -> Result<String, BadTrigger> {
+    let ConversationId { bot_id, contact } = &trigger.conversation;
+    let (v, retry_turn, retry_model, outgoing) = match &trigger.errand {
+        Errand::Answer => (EVERYBODYS, None, None, None),
+        Errand::Retry { turn, model: None } => (EVERYBODYS, Some(*turn), None, None),
+        Errand::Retry {
+            turn,
+            model: Some(model),
+        } => (
+            SAYS_MORE,
+            Some(*turn),
+            Some(model.as_str().to_owned()),
+            None,
+        ),
+        Errand::Send => (SAYS_MORE, None, None, Some(true)),
+    };
+    let wire = Wire {
+        v,
+        bot_id: bot_id.as_str().to_owned(),
+        contact: pseudonyms
+            .seal(bot_id, contact)
+            .map_err(|_| BadTrigger::Field("contact"))?,
+        mid: trigger.key.as_str().to_owned(),
+        first_ms: trigger.first_at.0,
+        retry_turn,
+        retry_model,
+        outgoing,
+    };
+    serde_json::to_string(&wire).map_err(|_| BadTrigger::Shape)
 }
 
 fn errand(wire: &Wire) -> Result<Errand, BadTrigger> {

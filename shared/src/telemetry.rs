@@ -31,7 +31,7 @@ pub fn init_json(level: &str) {
 #[must_use]
 pub fn filter(level: &str) -> Targets {
     let ours = [
-        "clivy", "webhook", "worker", "sweeper", "credits", "inbox", "local",
+        "clivy", "webhook", "worker", "sweeper", "credits", "inbox", "smoke", "local",
     ];
     let level = level.parse().unwrap_or(LevelFilter::WARN);
     Targets::new()
@@ -48,6 +48,7 @@ macro_rules! step {
         tracing::$level!(
             step = $step,
             conversation = %turn.conversation,
+            trace_id = turn.trace_id,
             turn = %turn.turn,
             fence = turn.fence,
             attempt = turn.attempt,
@@ -63,6 +64,8 @@ macro_rules! step {
 pub struct TurnFields {
     /// Keyed hash of the conversation.
     pub conversation: String,
+    /// The trace of the message that the turn's trigger was sent for, where there is one.
+    pub trace_id: Option<String>,
     /// The turn: the conversation and the number of the burst.
     pub turn: String,
     /// The claim's fence.

@@ -22,16 +22,19 @@ pub enum Role {
     Credits,
     /// The inbox.
     Inbox,
+    /// The smoke test of a deployment.
+    Smoke,
 }
 
 impl Role {
     /// Every function.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Webhook,
         Self::Worker,
         Self::Sweeper,
         Self::Credits,
         Self::Inbox,
+        Self::Smoke,
     ];
 
     /// The name of its binary.
@@ -43,6 +46,7 @@ impl Role {
             Self::Sweeper => "sweeper",
             Self::Credits => "credits",
             Self::Inbox => "inbox",
+            Self::Smoke => "smoke",
         }
     }
 }
@@ -70,7 +74,7 @@ pub enum Fault {
     Crash(When),
     /// The call fails: throttled, or with its answer lost after the effect.
     Error(When),
-    /// The effect happens this much later.
+    /// The effect happens this much later. An effect on an AWS service then happens also when its caller has given up or died.
     Late(Duration),
     /// The service refuses the call.
     Refused(Refusal),
@@ -133,6 +137,16 @@ pub struct Effect<'a> {
     pub body: &'a [u8],
     /// Who asks, as a gateway is told.
     pub token: Option<&'a str>,
+}
+
+/// The effect that a call has.
+fn effect(role: Role, call: &Call) -> Effect<'_> {
+    Effect {
+        role,
+        name: &call.target,
+        body: &call.body,
+        token: None,
+    }
 }
 
 /// Sees every effect of the functions, and says what happens at it.
@@ -199,6 +213,29 @@ impl Faults {
 
     async fn ask(&self, call: &Call, engines: &Engines) -> Reply {
         let reply = engines.call(call).await;
+        self.note(call, &reply);
+        reply
+    }
+
+    /// A call that is on its way for so long, whatever becomes of its caller.
+    async fn ask_late(&self, by: Duration, call: Call, engines: &Engines) -> Reply {
+        let (asked, engines) = (call.clone(), engines.clone());
+        let (director, role) = (self.director.get().cloned(), ROLE.try_with(|role| *role));
+        let on_its_way = async move {
+            tokio::time::sleep(by).await;
+            let reply = engines.call(&asked).await;
+            if let (Some(director), Ok(role)) = (director, role) {
+                director.ended(&effect(role, &asked), Some(reply.status));
+            }
+            reply
+        };
+        #[expect(clippy::disallowed_methods, reason = "it must outlive its caller")]
+        let reply = tokio::spawn(on_its_way).await.unwrap();
+        self.note(&call, &reply);
+        reply
+    }
+
+    fn note(&self, call: &Call, reply: &Reply) {
         let body = String::from_utf8_lossy(&reply.body);
         let malformed = [
             "#ValidationException",
@@ -212,7 +249,6 @@ impl Faults {
             let refused = format!("{}: {body}", call.target);
             self.plan.lock().unwrap().refused.push(refused);
         }
-        reply
     }
 
     /// Whether an armed fault has not happened yet.
@@ -262,13 +298,7 @@ impl Faults {
 
     fn ended(&self, call: &Call, status: Option<u16>) {
         if let (Some(director), Ok(role)) = (self.director.get(), ROLE.try_with(|role| *role)) {
-            let effect = Effect {
-                role,
-                name: &call.target,
-                body: &call.body,
-                token: None,
-            };
-            director.ended(&effect, status);
+            director.ended(&effect(role, call), status);
         }
     }
 
@@ -311,7 +341,7 @@ impl Intercept for Faults {
                     self.ended(&call, None);
                     self.die().await;
                 }
-                Some(Fault::Late(by)) => tokio::time::sleep(by).await,
+                Some(Fault::Late(by)) => return Ok(self.ask_late(by, call, engines).await),
                 Some(Fault::Error(When::Before)) => {
                     return Ok(Reply::json(500, error("InternalServerError").to_string()));
                 }

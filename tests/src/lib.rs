@@ -11,6 +11,7 @@
 
 pub mod api;
 pub mod bubbles;
+pub mod contract;
 pub mod dashboard;
 pub mod emf;
 pub mod exposition;

@@ -11,10 +11,10 @@ use local::world::{ALERTS, DLQ, QUEUE, TABLE};
 use serde_json::{Value, json};
 
 use crate::faults::{ROLE, Role};
-use crate::template::Template;
+use crate::template::{self, Template};
 
 /// An action, and the resource as the template names it: `Table`, `Table/index/owed`, `Queue`, `Key/sqs` (the key through SQS
-/// alone), `parameter/PSEUDONYM_KEY`.
+/// alone), `parameter/PSEUDONYM_KEY`, `Worker:*` (each of its versions), `ServerlessDeploymentApplication/*` (each of its groups).
 pub type Right = (String, String);
 /// The rights of each function, by its binary.
 pub type Policies = BTreeMap<&'static str, BTreeSet<Right>>;
@@ -35,7 +35,8 @@ fn rights(template: &Template, binary: &str) -> BTreeSet<Right> {
     let role = template.properties(role.as_str().unwrap_or_default());
     let statements = &role["Policies"][0]["PolicyDocument"]["Statement"];
     let mut rights = BTreeSet::new();
-    for statement in statements.as_array().into_iter().flatten() {
+    let statements = statements.as_array().into_iter().flatten();
+    for statement in statements.map(template::statement) {
         if statement["Effect"] != "Allow" {
             continue;
         }
@@ -83,7 +84,13 @@ fn named(resource: &Value) -> String {
     if let Some(id) = resource["Fn::GetAtt"][0].as_str() {
         return id.to_owned();
     }
+    if let Some(literal) = resource.as_str() {
+        return literal.to_owned();
+    }
     let text = resource["Fn::Sub"].as_str().unwrap_or_default();
+    if let Some((_, groups)) = text.split_once(":deploymentgroup:") {
+        return groups.replace("${", "").replace('}', "");
+    }
     match text.split_once(":parameter/clivy/${AWS::StackName}/") {
         Some((_, name)) => format!("parameter/{name}"),
         None => text.replace("${", "").replace(".Arn}", ""),

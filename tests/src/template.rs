@@ -114,6 +114,15 @@ impl Template {
     }
 }
 
+/// A policy's statement; of one that a condition may leave out, what it says when it is there.
+#[must_use]
+pub fn statement(value: &Value) -> &Value {
+    match &value["Fn::If"][1] {
+        Value::Null => value,
+        inner => inner,
+    }
+}
+
 /// The table of `template.yaml` in the wire format of DynamoDB's `CreateTable`, named by its logical id (the template
 /// lets AWS choose the real name).
 ///

@@ -24,6 +24,15 @@ use crate::outside::{MODEL_URL, Outside};
 /// The moment at which every test's world begins.
 pub const START: EpochMs = EpochMs(1_763_604_905_000);
 
+/// What the webhook said: status and JSON.
+pub fn said(response: lambda_http::Response<lambda_http::Body>) -> (u16, Value) {
+    let status = response.status().as_u16();
+    match response.into_body() {
+        lambda_http::Body::Text(text) => (status, serde_json::from_str(&text).unwrap()),
+        other => panic!("{status} without a text: {other:?}"),
+    }
+}
+
 /// The system under test and everything scripted around it.
 pub struct TestWorld {
     /// The system.
@@ -134,13 +143,7 @@ impl TestWorld {
 
     /// Sends a request to the webhook.
     pub async fn request(&self, request: lambda_http::Request) -> (u16, Value) {
-        let response = self.world.webhook.handle(request).await;
-        let status = response.status().as_u16();
-        let text = match response.into_body() {
-            lambda_http::Body::Text(text) => text,
-            _ => String::new(),
-        };
-        (status, serde_json::from_str(&text).unwrap())
+        said(self.world.webhook.handle(request).await)
     }
 
     /// Posts a body as a gateway would: again after 30 s, up to 5 times, until there is a 2xx. The webhook may

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use tests::template::project_root;
 
-const FUNCTIONS: [&str; 4] = ["webhook", "worker", "sweeper", "credits"];
+const FUNCTIONS: [&str; 5] = ["webhook", "worker", "sweeper", "credits", "smoke"];
 
 /// A crate and the beginning of the versions that are meant; an empty one means all.
 type Banned = (&'static str, &'static str);

@@ -1,8 +1,6 @@
 //! What the product needs of SQS, said with the AWS SDK against an endpoint.
 //!
-//! By default the endpoint is the in-process SQS of `local`, on a socket. With `SQS_CONTRACT_ENDPOINT` set it is that
-//! one, and `SQS_CONTRACT_DEVIATIONS` may name a file of `case — what it does instead` lines: a listed case must really
-//! deviate, an unlisted one must pass, and every listed one must exist. Nothing is skipped.
+//! Against the embedded engine, or another one: [`tests::contract`], with `SQS` for the name.
 
 #![expect(
     clippy::unwrap_used,
@@ -26,23 +24,11 @@ mod queues;
 #[path = "sqs_contract/visibility.rs"]
 mod visibility;
 
-use endpoint::{Endpoint, deviations, judge};
-
-/// Makes each case a test, and the list of them all that a deviation list is checked against.
-macro_rules! contract {
-    ($($module:ident::$case:ident,)*) => {
-        $(
-            #[tokio::test]
-            async fn $case() {
-                let endpoint = Endpoint::open().await.unwrap();
-                judge(stringify!($case), &endpoint, $module::$case(&endpoint)).await;
-            }
-        )*
-        const CASES: &[&str] = &[$(stringify!($case)),*];
-    };
-}
+use endpoint::{Endpoint, SUITE};
+use tests::contract;
 
 contract! {
+    SUITE;
     polling::a_delayed_message_arrives_after_its_delay_and_not_before,
     polling::a_queues_delay_applies_and_a_messages_own_overrules_it,
     polling::a_delay_outside_0_to_900_is_refused,
@@ -104,12 +90,4 @@ contract! {
     queues::queues_are_listed_by_prefix_in_pages,
     queues::the_counts_follow_the_messages,
     queues::a_purge_empties_the_queue_and_another_must_wait,
-}
-
-#[test]
-fn every_listed_deviation_names_a_case_and_says_what_happens_instead() {
-    for (case, instead) in deviations().unwrap() {
-        assert!(CASES.contains(&case.as_str()), "{case} is not a case");
-        assert!(!instead.is_empty(), "{case} has no explanation");
-    }
 }

@@ -1,9 +1,7 @@
 //! What the product needs of DynamoDB: every operation of the table, with each of its conditions met and not met, at once
 //! with another one where that can be, and what is left behind.
 //!
-//! By default the engine is the embedded one. With `DYNAMODB_CONTRACT_ENDPOINT` set it is the one there, and
-//! `DYNAMODB_CONTRACT_DEVIATIONS` may name a file of `case — what it does instead` lines: a listed case must really
-//! deviate, an unlisted one must pass, and every listed one must exist. Nothing is skipped.
+//! Against the embedded engine, or another one: [`tests::contract`], with `DYNAMODB` for the name.
 
 #![expect(
     clippy::unwrap_used,
@@ -31,23 +29,11 @@ mod turns;
 
 use std::path::Path;
 
-use endpoint::{Endpoint, deviations, judge};
-
-/// Makes each case a test, and the list of them all that a deviation list is checked against.
-macro_rules! contract {
-    ($($module:ident::$case:ident,)*) => {
-        $(
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $case() {
-                let endpoint = Endpoint::open().await;
-                judge(stringify!($case), &endpoint, $module::$case(&endpoint)).await;
-            }
-        )*
-        const CASES: &[&str] = &[$(stringify!($case)),*];
-    };
-}
+use endpoint::{Endpoint, SUITE};
+use tests::contract;
 
 contract! {
+    SUITE;
     claims::a_message_is_stored_once_and_is_pending,
     claims::a_message_without_a_time_is_unique_by_its_id,
     claims::of_webhooks_that_store_one_message_at_once_one_finds_it_new,
@@ -98,14 +84,6 @@ contract! {
     ledger::the_newest_outcome_and_the_last_sweep_are_kept,
     ledger::a_bots_window_has_room_for_so_many_messages,
     ledger::lost_calls_count_once_a_fence_and_trials_every_time,
-}
-
-#[test]
-fn every_listed_deviation_names_a_case_and_says_what_happens_instead() {
-    for (case, instead) in deviations() {
-        assert!(CASES.contains(&case.as_str()), "{case} is not a case");
-        assert!(!instead.is_empty(), "{case} has no explanation");
-    }
 }
 
 /// The names of the public operations in a source of `shared/src/table`.

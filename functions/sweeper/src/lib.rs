@@ -207,7 +207,7 @@ impl Sweeper {
             return Ok(false);
         };
         let trigger = Trigger::answer(owed.id.clone(), key, now);
-        self.queue.send(&trigger, 0).await?;
+        self.queue.send(&trigger, 0, None).await?;
         Ok(true)
     }
 
@@ -227,7 +227,7 @@ impl Sweeper {
             errand: Errand::Send,
             ..Trigger::answer(owed.id.clone(), key.clone(), now)
         };
-        self.queue.send(&trigger, 0).await?;
+        self.queue.send(&trigger, 0, None).await?;
         Ok(true)
     }
 

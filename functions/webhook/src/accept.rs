@@ -10,17 +10,20 @@ use clivy::conversation::ids::{ConversationId, EpochMs};
 use clivy::conversation::message::{Author, Message};
 use clivy::conversation::trigger::Trigger;
 use clivy::table::{Stored, TableError, keys};
+use clivy::trace::TraceHeader;
 
 use crate::admit::{Admitted, unavailable};
 use crate::{Answer, Webhook};
 
 /// Does what the event asks for.
 pub async fn accept(webhook: &Webhook, admitted: Admitted, received_at: EpochMs) -> Answer {
-    let Admitted { bot, event } = admitted;
+    let Admitted { bot, event, trace } = admitted;
     match event {
         Event::Ignored(reason) => ignored(webhook, &bot, None, reason),
         _ if !bot.active => ignored(webhook, &bot, None, Ignored::BotInactive),
-        Event::Message(incoming) => customer(webhook, &bot, incoming, received_at).await,
+        Event::Message(incoming) => {
+            customer(webhook, &bot, incoming, received_at, trace.as_ref()).await
+        }
         Event::Own(incoming) => person(webhook, &bot, incoming, received_at).await,
         Event::Edit(edit) => edited(webhook, &bot, edit, received_at).await,
     }
@@ -49,22 +52,26 @@ async fn customer(
     bot: &Bot,
     incoming: Incoming,
     received_at: EpochMs,
+    trace: Option<&TraceHeader>,
 ) -> Answer {
     let id = conversation(bot, &incoming);
+    let trace_id = trace.map(TraceHeader::trace_id);
     let conversation = webhook.pseudonyms.conversation(&id);
     let timed = incoming.platform_at.is_some();
     let name = incoming.name.clone();
     let message = message(incoming, Author::Customer, received_at);
     let key = keys::message(message.platform_at, &message.mid);
     let trigger = Trigger::answer(id, key, webhook.clock.now());
-    if let Err(error) = webhook.queue.send(&trigger, webhook.debounce_seconds).await {
-        tracing::error!(step = "not_stored", conversation, %error, "no trigger could be sent");
+    let delay_seconds = webhook.debounce_seconds;
+    if let Err(error) = webhook.queue.send(&trigger, delay_seconds, trace).await {
+        tracing::error!(step = "not_stored", conversation, trace_id, %error, "no trigger could be sent");
         return Answer::Unavailable;
     }
     tracing::info!(
         step = "trigger_sent",
         conversation,
-        delay_seconds = webhook.debounce_seconds,
+        trace_id,
+        delay_seconds,
         "sent a trigger"
     );
     let stored = webhook
@@ -76,13 +83,19 @@ async fn customer(
             tracing::info!(
                 step = "stored",
                 conversation,
+                trace_id,
                 kind = message.content.kind.as_str(),
                 "stored a message"
             );
             Answer::Queued(message.mid)
         }
         Ok(Stored::Duplicate) => {
-            tracing::info!(step = "duplicate", conversation, "a message came again");
+            tracing::info!(
+                step = "duplicate",
+                conversation,
+                trace_id,
+                "a message came again"
+            );
             Answer::Duplicate
         }
         Err(error) => unavailable(&error),

@@ -7,6 +7,7 @@ use clivy::channel::wuzapi::{self, Envelope, Event};
 use clivy::conversation::bot::Bot;
 use clivy::conversation::ids::BotId;
 use clivy::table::TableError;
+use clivy::trace::TraceHeader;
 use lambda_http::{Body, Request, RequestExt};
 use percent_encoding::percent_decode_str;
 use subtle::ConstantTimeEq;
@@ -22,6 +23,8 @@ pub struct Admitted {
     pub bot: Arc<Bot>,
     /// What happened.
     pub event: Event,
+    /// The trace that Lambda has begun, or was given.
+    pub trace: Option<TraceHeader>,
 }
 
 /// Lets a request in, or says why not.
@@ -40,6 +43,8 @@ pub async fn admit(webhook: &Webhook, request: Request) -> Result<Admitted, Answ
     };
     let content_type = header("content-type");
     let signature = header("x-hmac-signature");
+    let context = request.lambda_context_ref();
+    let trace = context.and_then(|context| TraceHeader::parse(context.xray_trace_id.as_deref()?));
     let body = bytes(request.into_body());
     if body.len() > MAX_BODY_BYTES {
         return Err(Answer::TooLarge);
@@ -59,7 +64,7 @@ pub async fn admit(webhook: &Webhook, request: Request) -> Result<Admitted, Answ
     let event = envelope
         .event()
         .map_err(|bad| Answer::BadRequest(bad.to_string()))?;
-    Ok(Admitted { bot, event })
+    Ok(Admitted { bot, event, trace })
 }
 
 /// The secret segment of the path, if there is one.

@@ -6,6 +6,8 @@ use std::time::Duration;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use clivy::conversation::ids::{EpochMs, Owner};
 use clivy::metrics::BatchEnded;
+use clivy::random;
+use clivy::trace::{Record, SegmentId, TraceHeader};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 
@@ -60,36 +62,57 @@ pub async fn handle(
 }
 
 async fn isolated(worker: &Worker, record: &SqsMessage, owner: Owner, deadline: EpochMs) -> End {
-    let left_ms = deadline.since_ms(worker.clock.now());
+    let began_at = worker.clock.now();
+    let header = record.attributes.get("AWSTraceHeader");
+    let header = header.and_then(|header| TraceHeader::parse(header));
+    let trace = Record::new(header, began_at);
+    let trace_id = trace.trace_id();
+    let left_ms = deadline.since_ms(began_at);
     let end = if left_ms < START_MARGIN_MS {
-        tracing::warn!(step = "not_started", left_ms, "the deadline is near");
+        tracing::warn!(
+            step = "not_started",
+            trace_id,
+            left_ms,
+            "the deadline is near"
+        );
         End::Again {
             seconds: SOON_SECONDS,
         }
     } else {
         let limit = u64::try_from(left_ms - ANSWER_MARGIN_MS).unwrap_or_default();
-        let work = AssertUnwindSafe(work(worker, record, owner, deadline)).catch_unwind();
+        let work = AssertUnwindSafe(work(worker, record, owner, deadline, &trace)).catch_unwind();
         match tokio::time::timeout(Duration::from_millis(limit), work).await {
             Ok(Ok(end)) => end,
             Ok(Err(_panic)) => {
-                tracing::error!(step = "panicked", "a record panicked");
+                tracing::error!(step = "panicked", trace_id, "a record panicked");
                 End::Again {
                     seconds: SOON_SECONDS,
                 }
             }
             Err(_) => {
-                tracing::error!(step = "timed_out", "a record ran out of time");
+                tracing::error!(step = "timed_out", trace_id, "a record ran out of time");
                 End::Again {
                     seconds: SOON_SECONDS,
                 }
             }
         }
     };
+    tell(worker, &trace, end);
     futures_util::join!(
         come_back(worker, record, end),
         observe::keep_outcomes(worker)
     );
     end
+}
+
+/// What the record did is told to X-Ray, where its trace is sampled. Best effort, and at once: it waits for nobody.
+fn tell(worker: &Worker, trace: &Record, end: End) {
+    let (Some(daemon), Ok(id)) = (&worker.xray, random::bytes().map(SegmentId)) else {
+        return;
+    };
+    if let Some(segment) = trace.segment(id, worker.clock.now(), end == End::Done) {
+        daemon.send(&segment);
+    }
 }
 
 /// A record that must come again does so when its end says.
@@ -104,14 +127,20 @@ async fn come_back(worker: &Worker, record: &SqsMessage, end: End) {
     }
 }
 
-async fn work(worker: &Worker, record: &SqsMessage, owner: Owner, deadline: EpochMs) -> End {
+async fn work(
+    worker: &Worker,
+    record: &SqsMessage,
+    owner: Owner,
+    deadline: EpochMs,
+    trace: &Record,
+) -> End {
     let trigger = match worker
         .queue
         .read(record.body.as_deref().unwrap_or_default())
     {
         Ok(trigger) => trigger,
         Err(bad) => {
-            tracing::error!(step = "bad_record", error = %bad, "a record is no trigger");
+            tracing::error!(step = "bad_record", trace_id = trace.trace_id(), error = %bad, "a record is no trigger");
             return End::Again {
                 seconds: SOON_SECONDS,
             };
@@ -124,6 +153,7 @@ async fn work(worker: &Worker, record: &SqsMessage, owner: Owner, deadline: Epoc
         deadline,
         receipt: record.receipt_handle.clone().unwrap_or_default(),
         receives: receives(record),
+        trace,
     };
     // Boxed: the future of a whole turn is large, and a batch holds ten of them.
     Box::pin(record::run(job)).await

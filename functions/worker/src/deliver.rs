@@ -106,10 +106,10 @@ async fn not_sent(
     step!(warn, "send_failed", held.log, { error = %error, sends = draft.sends, }, "the gateway did not take the reply");
     let rules = &job.worker.rules;
     let used_up = draft.sends >= rules.gateway_max_attempts;
-    let given_back = match error.class() {
+    let sends = match error.class() {
         // Too many at once says nothing about this one.
-        Class::Wait if !failure::is_overdue(job, held) => 1,
-        Class::Retry if !used_up => 0,
+        Class::Wait if !failure::is_overdue(job, held) => draft.sends.saturating_sub(1),
+        Class::Retry if !used_up => draft.sends,
         Class::Wait | Class::Retry | Class::Permanent => {
             let mut parked = draft.clone();
             parked.outcome.status = TurnStatus::Undelivered;
@@ -117,7 +117,7 @@ async fn not_sent(
         }
     };
     let seconds = failure::backoff_seconds(job, draft.sends);
-    release::hand_back(job, held, seconds, given_back).await;
+    release::hand_back(job, held, seconds, sends).await;
     release::again(job, seconds).await
 }
 
@@ -134,7 +134,8 @@ async fn commit(job: &Job<'_>, held: &Held, head: &Head, draft: &Draft) -> Resul
             },
             ..job.trigger.clone()
         };
-        job.worker.queue.park(&job.worker.dlq_url, &parked).await?;
+        let (dlq_url, trace) = (&job.worker.dlq_url, job.trace.header());
+        job.worker.queue.park(dlq_url, &parked, trace).await?;
     }
     let counts = !draft.text.is_empty() && draft.outcome.status != TurnStatus::LeftToPerson;
     let mut paused_until = head.paused_until;
@@ -181,7 +182,7 @@ async fn commit(job: &Job<'_>, held: &Held, head: &Head, draft: &Draft) -> Resul
             }
         }
     }
-    release::hand_back(job, held, 1, 0).await;
+    release::hand_back(job, held, 1, draft.sends).await;
     release::again(job, 1).await
 }
 

@@ -20,6 +20,7 @@ mod rung;
 mod send;
 pub mod settings;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ use clivy::metrics::Metrics;
 use clivy::pseudonym::Pseudonyms;
 use clivy::queue::Queue;
 use clivy::table::Table;
+use clivy::trace::Daemon;
 use clivy::vault::Vault;
 
 use settings::{Rules, Settings};
@@ -65,6 +67,8 @@ pub struct Worker {
     pub metrics: Metrics,
     /// How the last call to each provider went.
     pub outcomes: observe::Outcomes,
+    /// Where traces go; none where they are off.
+    pub xray: Option<Daemon>,
     /// Names for logs and for the model's provider.
     pub pseudonyms: Pseudonyms,
     /// The thresholds.
@@ -136,6 +140,7 @@ impl Worker {
             clock,
             metrics,
             outcomes: observe::Outcomes::default(),
+            xray: settings.xray.and_then(daemon),
             pseudonyms,
             rules: settings.rules,
         })
@@ -179,4 +184,13 @@ impl Worker {
             latest
         }
     }
+}
+
+/// The worker answers customers without traces too.
+fn daemon(address: SocketAddr) -> Option<Daemon> {
+    let daemon = Daemon::open(address);
+    let warn = |error: &std::io::Error| {
+        tracing::warn!(step = "no_traces", %error, "X-Ray's daemon cannot be told anything");
+    };
+    daemon.inspect_err(warn).ok()
 }

@@ -23,6 +23,8 @@ const KEEP_PATIENCE: Duration = Duration::from_secs(1);
 /// while everybody else's works.
 pub fn call(job: &Job<'_>, held: &Held, call: &Called<'_>) {
     let now = job.worker.clock.now();
+    let (name, began_at) = (call.rung.provider.as_str(), now.plus_ms(-call.latency_ms));
+    job.trace.called(name, began_at, now, call.asked.is_ok());
     let made = CallMade::of(call, &held.bot, &held.log.turn);
     job.worker.metrics.emit(now, &made);
     if made.paid_by == PayingKey::Shared {

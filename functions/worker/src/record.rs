@@ -10,6 +10,7 @@ use clivy::conversation::trigger::{Errand, ModelName, Trigger};
 use clivy::step;
 use clivy::table::{ClaimRequest, Claimed, Repended, StoredMessage, TableError, TakenOver};
 use clivy::telemetry::TurnFields;
+use clivy::trace::Record;
 
 use crate::Worker;
 use crate::answer;
@@ -41,6 +42,8 @@ pub struct Job<'a> {
     pub receipt: String,
     /// How often the record has been received.
     pub receives: u32,
+    /// Its place in a trace.
+    pub trace: &'a Record,
 }
 
 /// A claim that is ours.
@@ -188,6 +191,7 @@ async fn settle(
                 tracing::info!(
                     step,
                     conversation = job.conversation(),
+                    trace_id = job.trace.trace_id(),
                     reason = ?done,
                     "nothing to do for this trigger"
                 );
@@ -271,6 +275,7 @@ impl Job<'_> {
         TurnFields {
             turn: format!("{conversation}/{burst}"),
             conversation,
+            trace_id: self.trace.trace_id().map(str::to_owned),
             ..TurnFields::default()
         }
     }
@@ -297,10 +302,15 @@ impl Job<'_> {
         delay_seconds: u32,
         why: &str,
     ) -> Result<(), Trouble> {
-        self.worker.queue.send(trigger, delay_seconds).await?;
+        let trace = self.trace.header();
+        self.worker
+            .queue
+            .send(trigger, delay_seconds, trace)
+            .await?;
         tracing::info!(
             step = "rearmed",
             conversation = self.conversation(),
+            trace_id = self.trace.trace_id(),
             delay_seconds,
             reason = why,
             "sent a trigger again"

@@ -148,8 +148,8 @@ async fn count_lost(job: &Job<'_>, held: &Held, tried: &Tried) {
 }
 
 /// Keeps a claim with a draft for `seconds` more and no longer: whichever trigger comes then sends it again, and
-/// none does before.
-pub async fn hand_back(job: &Job<'_>, held: &Held, seconds: u32, sends_given_back: u32) {
+/// none does before. `sends` is how often the draft was sent that counts.
+pub async fn hand_back(job: &Job<'_>, held: &Held, seconds: u32, sends: u32) {
     let id = &job.trigger.conversation;
     let until = job
         .worker
@@ -157,10 +157,7 @@ pub async fn hand_back(job: &Job<'_>, held: &Held, seconds: u32, sends_given_bac
         .now()
         .plus_ms(i64::from(seconds) * 1000 - 1);
     let fence = held.claim.fence;
-    let handed_back = job
-        .worker
-        .table
-        .hand_back(id, fence, until, sends_given_back);
+    let handed_back = job.worker.table.hand_back(id, fence, until, sends);
     // If it does not work, the lease runs out by itself.
     if let Err(error) = handed_back.await {
         step!(warn, "not_handed_back", held.log, { error = %error, }, "the lease must run out");

@@ -59,7 +59,12 @@ async fn call(
     let left_ms = u64::try_from(job.left_ms() - AFTER_SEND_MS).unwrap_or_default();
     let limit = sender.timeout.min(Duration::from_millis(left_ms));
     let send = sender.send_text(gateway, &job.trigger.conversation.contact, mid, text);
-    tokio::time::timeout(limit, send)
+    let began_at = job.worker.clock.now();
+    let sent = tokio::time::timeout(limit, send)
         .await
-        .unwrap_or(Err(SendError::Unknown { status: None }))
+        .unwrap_or(Err(SendError::Unknown { status: None }));
+    let ended_at = job.worker.clock.now();
+    job.trace
+        .called("gateway", began_at, ended_at, sent.is_ok());
+    sent
 }

@@ -1,5 +1,6 @@
 //! The worker's settings.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use clivy::breaker::Limits as BreakerLimits;
@@ -78,6 +79,8 @@ pub struct Settings {
     pub openrouter: LlmSettings,
     /// The provider below it, where there is one.
     pub second: Option<SecondProvider>,
+    /// X-Ray's daemon, where records are traced.
+    pub xray: Option<SocketAddr>,
     /// The thresholds.
     pub rules: Rules,
 }
@@ -101,6 +104,7 @@ impl Settings {
             )),
             openrouter: config::openrouter(reader),
             second: config::second_provider(reader),
+            xray: config::xray(reader),
             rules: Rules::from(reader),
         }
     }

@@ -180,6 +180,18 @@ pub fn cached(key: &str) -> String {
     format!("K#{key}")
 }
 
+/// The replies to a contact of the smoke test.
+#[must_use]
+pub fn smoke_replies(contact: &Contact) -> String {
+    format!("X#smoke#{}", contact.as_str())
+}
+
+/// One of them: the same id with another text is another one.
+#[must_use]
+pub fn smoke_reply(reply_id: &MessageId, text: &str) -> String {
+    format!("REPLY#{}#{}", reply_id.as_str(), hex(&Sha256::digest(text)))
+}
+
 /// The run of the credits in an hour (UTC). Sorts by time.
 #[must_use]
 pub fn credits_run(at: EpochMs) -> String {

@@ -33,6 +33,7 @@ mod rate;
 mod release;
 mod repend;
 pub mod schema;
+mod smoke;
 mod store;
 mod store_own;
 mod sweeper_run;

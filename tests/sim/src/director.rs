@@ -10,7 +10,8 @@ use local::engines::Engines;
 
 use crate::dice::Dice;
 use crate::outside;
-use crate::plan::{Plan, Rates};
+use crate::plan::Plan;
+use crate::rates::{Rates, Trouble};
 use crate::safety::Safety;
 use crate::transcript::Transcript;
 
@@ -49,51 +50,30 @@ impl State {
         self.violation.get_or_insert(what);
     }
 
-    /// Whether something happens that does so often, and what it is called.
-    pub fn happens(&mut self, rate: u32, name: &'static str) -> bool {
-        let happens = self.dice.chance(rate);
+    /// Whether this goes wrong here and now.
+    pub fn happens(&mut self, trouble: Trouble) -> bool {
+        let happens = self.dice.chance(self.rates.rate(trouble));
         if happens {
-            self.transcript.count(name);
+            self.transcript.count(trouble.name());
         }
         happens
     }
 
     fn fault(&mut self, effect: &Effect<'_>) -> Option<Fault> {
-        let Rates {
-            crash_before,
-            crash_after,
-            lost,
-            failed,
-            unavailable,
-            throttled,
-            conflict,
-            late,
-            ..
-        } = self.rates;
         let is_table = effect.name.starts_with("DynamoDB");
-        let faults = [
-            (crash_before, "crash before", Fault::Crash(When::Before)),
-            (crash_after, "crash after", Fault::Crash(When::After)),
-            (lost, "answer lost", Fault::Error(When::After)),
-            (failed, "500", Fault::Error(When::Before)),
-            (unavailable, "503", Fault::Refused(Refusal::Unavailable)),
-            (throttled, "throttled", Fault::Refused(Refusal::Throttled)),
-            (
-                if is_table { conflict } else { 0 },
-                "transaction conflict",
-                Fault::Refused(Refusal::Conflict),
-            ),
-            (late, "late", Fault::Late(LATE)),
-        ];
-        for (rate, name, fault) in faults {
-            if self.happens(rate, name) {
-                return Some(match fault {
-                    Fault::Late(longest) => Fault::Late(self.dice.within(longest)),
-                    fault => fault,
-                });
-            }
-        }
-        None
+        let happens = |trouble: &Trouble| {
+            (is_table || *trouble != Trouble::Conflict) && self.happens(*trouble)
+        };
+        Some(match Trouble::AT_EFFECTS.into_iter().find(happens)? {
+            Trouble::CrashBefore => Fault::Crash(When::Before),
+            Trouble::CrashAfter => Fault::Crash(When::After),
+            Trouble::AnswerLost => Fault::Error(When::After),
+            Trouble::Failed => Fault::Error(When::Before),
+            Trouble::Unavailable => Fault::Refused(Refusal::Unavailable),
+            Trouble::Throttled => Fault::Refused(Refusal::Throttled),
+            Trouble::Conflict => Fault::Refused(Refusal::Conflict),
+            _ => Fault::Late(self.dice.within(LATE)),
+        })
     }
 }
 
@@ -123,6 +103,14 @@ impl Director {
         self.state().transcript.say(line);
     }
 
+    /// Looks whether what is pending is covered, between effects.
+    pub fn look(&self) {
+        let mut state = self.state();
+        if let Err(what) = state.safety.all_are_covered(&self.engines) {
+            state.violated(what);
+        }
+    }
+
     /// From now on nothing goes wrong any more.
     pub fn heal(&self) {
         let mut state = self.state();
@@ -135,7 +123,7 @@ impl Director {
     /// What the model does with a call.
     pub fn model(&self, asked: &Asked) -> Option<Model> {
         let mut state = self.state();
-        let rate = state.rates.model;
+        let rate = state.rates.rate(Trouble::Model);
         let marker = outside::marker_of(&last_user(&asked.body));
         let model = if state.dice.chance(rate) {
             outside::trouble(&mut state.dice, marker)
@@ -154,7 +142,7 @@ impl Director {
     /// What the gateway does with a text.
     pub fn gateway(&self) -> Option<Gateway> {
         let mut state = self.state();
-        let rate = state.rates.gateway;
+        let rate = state.rates.rate(Trouble::Gateway);
         if !state.dice.chance(rate) {
             return None;
         }

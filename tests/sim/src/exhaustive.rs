@@ -9,7 +9,8 @@ use ::tests::faults::{Fault, Role, When};
 use ::tests::outside::{Gateway, Model};
 
 use crate::dice::Dice;
-use crate::plan::{Action, FALLBACK, IN_TEXT, OUT_TEXT, Plan, Rates, Script, Step, marker};
+use crate::plan::{Action, FALLBACK, IN_TEXT, OUT_TEXT, Plan, Script, Step, marker};
+use crate::rates::Rates;
 use crate::report::Report;
 use crate::schedule::{self, Ran};
 
@@ -30,6 +31,8 @@ pub enum Scenario {
     Burst,
     /// A bubble while the model thinks: two bursts, the second re-armed by the first one's commit.
     MoreMeanwhile,
+    /// The same, and the worker dies before it sends: the second bubble's trigger takes over.
+    TakenOver,
     /// The first attempt fails and is retried, with what has come in.
     Retry,
     /// Every attempt fails: the fallback text, and a dead letter.
@@ -48,9 +51,10 @@ pub enum Scenario {
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Burst,
         Self::MoreMeanwhile,
+        Self::TakenOver,
         Self::Retry,
         Self::Fallback,
         Self::SendAgain,
@@ -103,7 +107,7 @@ impl Scenario {
         let asks = |n: u32| says(&format!("tanya {n} {}", marker(0)));
         let steps = match self {
             Self::Burst | Self::SendAgain | Self::Retry => vec![(0, asks(1)), (1_000, asks(2))],
-            Self::MoreMeanwhile => vec![(0, asks(1)), (5_000, asks(2))],
+            Self::MoreMeanwhile | Self::TakenOver => vec![(0, asks(1)), (5_000, asks(2))],
             Self::Fallback | Self::Redrive => vec![(0, asks(1))],
             Self::PersonMeanwhile => {
                 vec![(0, asks(1)), (5_000, Action::OnThePhone), (7_000, asks(2))]
@@ -127,7 +131,9 @@ impl Scenario {
             )
         };
         let model = match self {
-            Self::MoreMeanwhile | Self::PersonMeanwhile | Self::SaidMeanwhile => vec![late()],
+            Self::MoreMeanwhile | Self::TakenOver | Self::PersonMeanwhile | Self::SaidMeanwhile => {
+                vec![late()]
+            }
             Self::Retry => vec![Model::Breaks],
             Self::Fallback | Self::Redrive => vec![Model::Breaks; 30],
             Self::Burst | Self::SendAgain | Self::Opting => Vec::new(),
@@ -136,18 +142,31 @@ impl Scenario {
             Self::SendAgain => vec![Gateway::Refuses, Gateway::SendsAndBreaks],
             _ => Vec::new(),
         };
+        let armed = match self {
+            Self::TakenOver => Self::MoreMeanwhile.before_its_send().into_iter().collect(),
+            _ => Vec::new(),
+        };
         Script {
             model,
             gateway,
-            armed: Vec::new(),
+            armed,
         }
+    }
+
+    /// The death of the worker before its first send.
+    fn before_its_send(self) -> Option<(Role, usize, Fault)> {
+        let mut all = self.run(&[]).effects_of.into_iter();
+        let (role, effects) = all.find(|(role, _)| *role == Role::Worker)?;
+        let is_send = |name: &String| name == "/chat/send/text";
+        let index = effects.iter().position(is_send)?;
+        Some((role, index, Fault::Crash(When::Before)))
     }
 
     /// Runs it with faults.
     #[must_use]
     pub fn run(self, armed: &[(Role, usize, Fault)]) -> Ran {
         let mut plan = self.plan();
-        plan.script.armed = armed.to_vec();
+        plan.script.armed.extend_from_slice(armed);
         schedule::run_plan(&plan)
     }
 
@@ -160,9 +179,17 @@ impl Scenario {
         if let Some(failure) = ran.failure {
             return Err(format!("{self:?} without a fault: {}", failure.what));
         }
+        let scripted: Vec<(Role, usize)> = self
+            .plan()
+            .script
+            .armed
+            .into_iter()
+            .map(|(role, index, _)| (role, index))
+            .collect();
         let all = ran.effects_of.into_iter();
         Ok(all
-            .flat_map(|(role, count)| (0..count).map(move |index| (role, index)))
+            .flat_map(|(role, effects)| (0..effects.len()).map(move |index| (role, index)))
+            .filter(|point| !scripted.contains(point))
             .collect())
     }
 

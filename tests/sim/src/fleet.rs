@@ -7,21 +7,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ::tests::faults::Role;
-use ::tests::world::TestWorld;
+use ::tests::world::{TestWorld, said};
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use clivy::clock::Clock;
 use clivy::conversation::ids::EpochMs;
-use futures_util::future::BoxFuture;
 use local::instances::Instances;
-use local::mapping::{Invoke, InvokeError};
-use local::world::QUEUE;
+use local::mapping::InvokeError;
+use local::world::TABLE;
 use sweeper::Sweeper;
 use tokio::time::Instant;
 use webhook::Webhook;
 use worker::Worker;
 
 use crate::director::{Director, INSTANCE};
-use crate::plan::Plan;
+use crate::plan::{MAX_SKEW_MS, Plan};
+use crate::rates::Trouble;
 
 /// A clock that is off.
 #[derive(Debug)]
@@ -100,15 +100,7 @@ impl Fleet {
             Role::Webhook,
             &self.webhooks,
             make,
-            |function, _| async move {
-                let response = function.handle(request).await;
-                let status = response.status().as_u16();
-                let text = match response.into_body() {
-                    lambda_http::Body::Text(text) => text,
-                    _ => String::new(),
-                };
-                (status, serde_json::from_str(&text).unwrap_or_default())
-            },
+            |function, _| async move { said(function.handle(request).await) },
         )
         .await
     }
@@ -155,7 +147,30 @@ impl Fleet {
         .await
     }
 
-    async fn work(&self, event: SqsEvent) -> Result<SqsBatchResponse, InvokeError> {
+    /// The leases of all claims are over, as if an owner's deadline had been told wrong: from now on only the fence keeps
+    /// it from harm.
+    pub async fn end_leases(&self) {
+        let ended = self.world.world.clock.now().plus_ms(-2 * MAX_SKEW_MS).0;
+        let claims = self.director.state().safety.claims();
+        for (c, key) in claims {
+            let update = serde_json::json!({
+                "TableName": TABLE, "Key": key,
+                "UpdateExpression": "SET c_until = :ended",
+                "ConditionExpression": "attribute_exists(c_fence)",
+                "ExpressionAttributeValues": {":ended": {"N": ended.to_string()}},
+            });
+            self.world.dynamodb("UpdateItem", update).await;
+            let mut state = self.director.state();
+            state.transcript.say(format_args!("<c{c}>: its lease ends"));
+            state.safety.lease_ended(c, ended);
+        }
+    }
+
+    /// Invokes the worker.
+    ///
+    /// # Errors
+    /// It timed out, or died.
+    pub async fn work(&self, event: SqsEvent) -> Result<SqsBatchResponse, InvokeError> {
         let make = |from: &Instances, clock| Ok(Arc::new(from.worker(clock)?));
         let answer = self
             .run(
@@ -215,9 +230,8 @@ impl Fleet {
     ) -> Instance<F> {
         let waits = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut state = self.director.state();
-        let rate = state.rates.recycled;
         if let Some(instance) = waits
-            && !state.happens(rate, "instance recycled")
+            && !state.happens(Trouble::Recycled)
         {
             return instance;
         }
@@ -239,107 +253,5 @@ impl Fleet {
             function: make(from, Arc::clone(&clock)).unwrap(),
             clock,
         }
-    }
-}
-
-/// The worker behind an event source mapping that does what SQS and Lambda may do: it delivers twice, late, in another
-/// order, or not at all, and loses answers.
-pub struct Deliveries(pub Arc<Fleet>);
-
-impl Invoke for Deliveries {
-    fn invoke(&self, event: SqsEvent) -> BoxFuture<'_, Result<SqsBatchResponse, InvokeError>> {
-        Box::pin(self.deliver(event))
-    }
-}
-
-impl Deliveries {
-    async fn deliver(&self, mut event: SqsEvent) -> Result<SqsBatchResponse, InvokeError> {
-        let (twice, late, over_polled, lost, scattered, copies) = {
-            let mut state = self.0.director.state();
-            let rates = state.rates;
-            let records = event.records.len();
-            state
-                .transcript
-                .say(format_args!("SQS: a batch of {records}"));
-            if state.happens(rates.record_twice, "record twice in a batch") {
-                let again = event.records.first().cloned();
-                event.records.extend(again);
-            }
-            let wait = |state: &mut crate::director::State, ms: u64| {
-                Duration::from_millis(state.dice.below(ms))
-            };
-            (
-                state
-                    .happens(rates.batch_twice, "batch delivered twice")
-                    .then(|| wait(&mut state, 20_000)),
-                state
-                    .happens(rates.batch_late, "batch late")
-                    .then(|| wait(&mut state, 30_000)),
-                state.happens(rates.over_polled, "batch received and not invoked"),
-                state.happens(rates.batch_lost, "batch answer lost"),
-                state
-                    .happens(rates.scattered, "batch scattered")
-                    .then(|| state.dice.split()),
-                state
-                    .happens(rates.copied, "record copied")
-                    .then(|| state.dice.below(30)),
-            )
-        };
-        if let Some(seconds) = copies
-            && let Some(body) = event.records.first().and_then(|record| record.body.clone())
-        {
-            let url = self.0.world.world.engines.sqs.queue_url(QUEUE);
-            let copy =
-                serde_json::json!({"QueueUrl": url, "MessageBody": body, "DelaySeconds": seconds});
-            self.0.world.sqs("SendMessage", copy).await;
-        }
-        if let Some(late) = late {
-            tokio::time::sleep(late).await;
-        }
-        if over_polled {
-            return Err(InvokeError::Unreachable("throttled".into()));
-        }
-        if let Some(after) = twice {
-            let (fleet, event) = (Arc::clone(&self.0), event.clone());
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "the other delivery runs beside this one"
-            )]
-            tokio::spawn(async move {
-                tokio::time::sleep(after).await;
-                // What becomes of it is not said to the queue, which knows of one receive only.
-                let _ = fleet.work(event).await;
-            });
-        }
-        let answer = match scattered {
-            Some(mut dice) => self.scattered(event, &mut dice).await,
-            None => self.0.work(event).await,
-        };
-        if lost {
-            return Err(InvokeError::Unreachable("no answer".into()));
-        }
-        answer
-    }
-
-    /// Every record alone, in another order, with pauses between them.
-    async fn scattered(
-        &self,
-        event: SqsEvent,
-        dice: &mut crate::dice::Dice,
-    ) -> Result<SqsBatchResponse, InvokeError> {
-        let mut records = event.records;
-        dice.shuffle(&mut records);
-        let mut all = SqsBatchResponse::default();
-        for record in records {
-            let id = record.message_id.clone().unwrap_or_default();
-            let mut alone = SqsEvent::default();
-            alone.records = vec![record];
-            match self.0.work(alone).await {
-                Ok(answer) => all.batch_item_failures.extend(answer.batch_item_failures),
-                Err(_) => all.add_failure(id),
-            }
-            tokio::time::sleep(dice.within(Duration::from_secs(4))).await;
-        }
-        Ok(all)
     }
 }

@@ -7,7 +7,8 @@ use clivy::conversation::outcome::TurnStatus;
 use clivy::table::Turn;
 use clivy::usage::{Day, Times, UsageCounts};
 
-use crate::schedule::Stage;
+use crate::rates::Trouble;
+use crate::stage::Stage;
 
 /// Compares the ledger with the turns, conversation by conversation.
 ///
@@ -119,17 +120,9 @@ fn calls(stage: &Stage, usage: &UsageCounts, turns: &[&Turn]) -> Result<(), Stri
         ));
     }
     let rates = stage.plan.rates;
-    let may_forget = [
-        rates.crash_before,
-        rates.crash_after,
-        rates.lost,
-        rates.failed,
-        rates.unavailable,
-        rates.throttled,
-        rates.conflict,
-        rates.late,
-    ];
-    if may_forget.iter().all(|rate| *rate == 0)
+    if Trouble::AT_EFFECTS
+        .into_iter()
+        .all(|trouble| rates.rate(trouble) == 0)
         && world.faults.crashes() == 0
         && !stage.plan.has_skew()
     {

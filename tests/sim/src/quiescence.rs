@@ -16,8 +16,9 @@ use tokio::time::Instant;
 
 use crate::ledger;
 use crate::plan::{OUTCOME_DEADLINE_SECONDS, Plan};
-use crate::safety::{self, PERSON};
-use crate::schedule::Stage;
+use crate::safety;
+use crate::stage::Stage;
+use crate::watched::PERSON;
 
 /// What a quiet world looked like.
 pub struct Settled {

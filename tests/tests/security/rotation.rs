@@ -37,7 +37,10 @@ async fn a_trigger_sealed_with_either_version_of_the_key_is_answered() {
         let body = world.first_trigger().records[0].body.clone().unwrap();
         let trigger = queue(&world, &key).read(&body).unwrap();
         world.purge().await;
-        queue(&world, of_trigger).send(&trigger, 0).await.unwrap();
+        queue(&world, of_trigger)
+            .send(&trigger, 0, None)
+            .await
+            .unwrap();
         assert_ne!(world.first_trigger().records[0].body, Some(body));
         world.start();
         world.settle().await;

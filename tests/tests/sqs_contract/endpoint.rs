@@ -1,8 +1,6 @@
-//! The endpoint under contract, and the judge of what it does.
+//! The endpoint under contract, and what the cases do with it.
 
 use std::collections::BTreeMap;
-use std::future::Future;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +9,13 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::{BehaviorVersion, Region, retry::RetryConfig};
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
-use futures_util::FutureExt;
+use tests::contract::Suite;
 
 /// How late a message may be seen. Generous: it says "soon", and the cores are shared with the other cases.
 pub const SOON: Duration = Duration::from_millis(900);
+
+/// Its variables begin so: [`tests::contract`].
+pub const SUITE: Suite = Suite("SQS");
 
 pub struct Endpoint {
     pub client: Client,
@@ -37,10 +38,6 @@ impl Drop for ServerGuard {
     reason = "the suite's own settings, and the wall clock it hands to the engine"
 )]
 mod outside {
-    pub fn variable(name: &str) -> Option<String> {
-        std::env::var(name).ok().filter(|value| !value.is_empty())
-    }
-
     pub fn now_ms() -> i64 {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         since.map_or(0, |since| {
@@ -63,12 +60,12 @@ pub use outside::now_ms;
 
 impl Endpoint {
     /// The endpoint that `SQS_CONTRACT_ENDPOINT` names, or our own on a port of its own.
-    pub async fn open() -> Result<Self> {
-        let (url, server) = match outside::variable("SQS_CONTRACT_ENDPOINT") {
+    pub async fn open() -> Self {
+        let (url, server) = match SUITE.endpoint() {
             Some(url) => (url, None),
             None => {
-                let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-                let url = format!("http://{}", listener.local_addr()?);
+                let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+                let url = format!("http://{}", listener.local_addr().unwrap());
                 let sqs = local::sqs::Sqs::new(&url, Arc::new(now_ms));
                 (
                     url,
@@ -95,13 +92,14 @@ impl Endpoint {
             _server: server,
         };
         // Whatever fails here is no deviation but an endpoint that is not there.
+        endpoint.is_there().await;
         endpoint
-            .client
-            .list_queues()
-            .send()
-            .await
-            .context("the endpoint does not answer")?;
-        Ok(endpoint)
+    }
+
+    /// Panics unless the endpoint answers.
+    pub async fn is_there(&self) {
+        let answer = self.client.list_queues().send().await;
+        answer.expect("the endpoint does not answer");
     }
 
     pub fn name(&self, name: &str) -> String {
@@ -241,46 +239,6 @@ where
                 "{what}: refused with {found} instead of {code}"
             );
             Ok(())
-        }
-    }
-}
-
-/// The cases that this endpoint is known to fail, and what it does instead.
-pub fn deviations() -> Result<BTreeMap<String, String>> {
-    let Some(file) = outside::variable("SQS_CONTRACT_DEVIATIONS") else {
-        return Ok(BTreeMap::new());
-    };
-    let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {file}"))?;
-    let lines = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('#'));
-    lines
-        .map(|line| {
-            let (case, instead) = line
-                .split_once('—')
-                .with_context(|| format!("no — in: {line}"))?;
-            Ok((case.trim().to_owned(), instead.trim().to_owned()))
-        })
-        .collect()
-}
-
-/// Runs a case: a listed one must deviate, any other must pass; and the endpoint must still be there after it.
-pub async fn judge(case: &str, endpoint: &Endpoint, running: impl Future<Output = Result<()>>) {
-    let outcome = AssertUnwindSafe(running).catch_unwind().await;
-    let outcome = outcome.unwrap_or_else(|_| bail!("the case panicked"));
-    endpoint
-        .client
-        .list_queues()
-        .send()
-        .await
-        .expect("the endpoint is gone after the case");
-    match (outcome, deviations().unwrap().get(case)) {
-        (Ok(()), None) => {}
-        (Err(error), None) => panic!("{error:#}"),
-        (Err(error), Some(instead)) => eprintln!("deviates as listed ({instead}): {error:#}"),
-        (Ok(()), Some(instead)) => {
-            panic!("listed as deviating ({instead}) and passes: take it off the list")
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use clivy::conversation::head::PausedBy;
 use clivy::conversation::ids::{Fence, Owner};
-use clivy::conversation::outcome::{Spent, TurnStatus};
+use clivy::conversation::outcome::Spent;
 use clivy::table::{Claimed, Release, Released, Stored, TakenOver, Why, keys};
 use futures_util::future::join_all;
 
-use crate::endpoint::{Endpoint, NOW, after, draft, forgotten, message, request};
+use crate::endpoint::{Endpoint, InFlight, NOW, after, forgotten, message, request};
 
 pub async fn a_message_is_stored_once_and_is_pending(e: &Endpoint) {
     let id = e.id("62811");
@@ -231,17 +231,7 @@ pub async fn an_expired_claim_is_taken_over_once_with_what_came_in(e: &Endpoint)
 
 pub async fn a_claim_with_a_draft_is_taken_over_as_it_is(e: &Endpoint) {
     let id = e.id("62811");
-    let key = e.say(&id, "A", 0).await;
-    let (head, claim) = e.won(&id, &key, "w", 1).await;
-    e.table
-        .draft(
-            &id,
-            claim.fence,
-            &draft(&id, &head, TurnStatus::Answered),
-            after(2),
-        )
-        .await
-        .unwrap();
+    let InFlight { key, claim, .. } = e.answer(&id).await;
     e.say(&id, "B", 3).await;
     let seen = e.head(&id).await;
     let owner = Owner("x".to_owned());

@@ -1,8 +1,7 @@
-//! The engine under contract, what the cases are made of, and the judge of what it does.
+//! The engine under contract, and what the cases are made of.
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,12 +18,12 @@ use clivy::conversation::outcome::{Outcome, Spent, TurnStatus};
 use clivy::table::{
     ClaimRequest, Claimed, Commit, Committed, Drafted, Stored, Table, keys, schema,
 };
-use futures_util::FutureExt;
 use local::engines::{Engines, Through, Wire};
 use local::sns::Sns;
 use local::sqs::Sqs;
 use local::ssm::Ssm;
 use local::tokens::Tokens;
+use tests::contract::Suite;
 
 /// The moment at which every case begins.
 pub const NOW: EpochMs = EpochMs(1_763_604_905_000);
@@ -43,15 +42,14 @@ pub const DEBOUNCE: Debounce = Debounce {
     reason = "the suite's own settings, and a name that no other run has"
 )]
 mod outside {
-    pub fn variable(name: &str) -> Option<String> {
-        std::env::var(name).ok().filter(|value| !value.is_empty())
-    }
-
     pub fn now_ns() -> u128 {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         since.unwrap().as_nanos()
     }
 }
+
+/// Its variables begin so: [`tests::contract`].
+pub const SUITE: Suite = Suite("DYNAMODB");
 
 pub struct Endpoint {
     pub table: Table,
@@ -68,7 +66,7 @@ impl Endpoint {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
             .credentials_provider(Credentials::new("local", "local", None, None, "local"));
-        let config = match outside::variable("DYNAMODB_CONTRACT_ENDPOINT") {
+        let config = match SUITE.endpoint() {
             Some(url) => config
                 .endpoint_url(url)
                 .http_client(aws_smithy_http_client::Builder::new().build_http())
@@ -90,6 +88,12 @@ impl Endpoint {
             bot: bot_id(&format!("toko of {name}")),
             name,
         }
+    }
+
+    /// Panics unless the endpoint answers.
+    pub async fn is_there(&self) {
+        let answer = self.table.warm_up().await;
+        answer.expect("the endpoint does not answer");
     }
 
     /// A conversation of the case's bot.
@@ -167,19 +171,71 @@ impl Endpoint {
         }
     }
 
-    /// A whole burst: a message, its claim, its draft of `status`, its commit. Gives its number.
-    pub async fn burst(&self, id: &ConversationId, mid: &str, at: i64, status: TurnStatus) -> u64 {
-        let key = self.say(id, mid, at).await;
-        let (head, claim) = self.won(id, &key, &format!("owner-of-{mid}"), at + 1).await;
+    /// Claims what is pending for this message, and stores a draft of `status` a millisecond later.
+    pub async fn drafted(
+        &self,
+        id: &ConversationId,
+        key: MessageKey,
+        at: i64,
+        status: TurnStatus,
+    ) -> InFlight {
+        let (head, claim) = self.won(id, &key, &format!("owner at {at}"), at).await;
         let draft = draft(id, &head, status);
         let drafted = self
             .table
-            .draft(id, claim.fence, &draft, after(at + 2))
+            .draft(id, claim.fence, &draft, after(at + 1))
             .await;
         assert!(matches!(drafted.unwrap(), Drafted::Stored(_)));
-        let commit = commit(id, &head, &claim, &draft, at + 3);
-        assert_eq!(self.table.commit(commit).await.unwrap(), Committed::Done);
-        head.burst()
+        InFlight {
+            key,
+            head,
+            claim,
+            draft,
+        }
+    }
+
+    /// An answer that is ready to be sent: to the message `A` of [`NOW`].
+    pub async fn answer(&self, id: &ConversationId) -> InFlight {
+        let key = self.say(id, "A", 0).await;
+        self.drafted(id, key, 1, TurnStatus::Answered).await
+    }
+
+    /// A whole burst, to its commit. Gives its number.
+    pub async fn burst(&self, id: &ConversationId, mid: &str, at: i64, status: TurnStatus) -> u64 {
+        let key = self.say(id, mid, at).await;
+        let burst = self.drafted(id, key, at + 1, status).await;
+        let committed = self.table.commit(burst.commit(id, at + 3)).await;
+        assert_eq!(committed.unwrap(), Committed::Done);
+        burst.head.burst()
+    }
+}
+
+/// A burst whose draft is stored.
+pub struct InFlight {
+    pub key: MessageKey,
+    /// As it was claimed.
+    pub head: Head,
+    pub claim: Claim,
+    pub draft: Draft,
+}
+
+impl InFlight {
+    /// Its commit at so many milliseconds after [`NOW`].
+    pub fn commit<'a>(&'a self, id: &'a ConversationId, at: i64) -> Commit<'a> {
+        Commit {
+            id,
+            burst: self.head.burst(),
+            tries: self.head.tries,
+            claim: &self.claim,
+            draft: &self.draft,
+            reply_at: keys::reply_at(&self.claim.keys, after(at)),
+            now: after(at),
+            window: None,
+            brake_until: None,
+            used_wanted_model: false,
+            counted_day: self.head.counted_day,
+            rearmed: None,
+        }
     }
 }
 
@@ -257,29 +313,6 @@ pub fn draft(id: &ConversationId, head: &Head, status: TurnStatus) -> Draft {
     }
 }
 
-pub fn commit<'a>(
-    id: &'a ConversationId,
-    head: &Head,
-    claim: &'a Claim,
-    draft: &'a Draft,
-    at: i64,
-) -> Commit<'a> {
-    Commit {
-        id,
-        burst: head.burst(),
-        tries: head.tries,
-        claim,
-        draft,
-        reply_at: keys::reply_at(&claim.keys, after(at)),
-        now: after(at),
-        window: None,
-        brake_until: None,
-        used_wanted_model: false,
-        counted_day: head.counted_day,
-        rearmed: None,
-    }
-}
-
 /// Asks until it is so: an index follows its table. Panics after two seconds.
 pub async fn soon<F: Future<Output = bool>>(what: &str, is_so: impl Fn() -> F) {
     for _ in 0..40 {
@@ -289,38 +322,4 @@ pub async fn soon<F: Future<Output = bool>>(what: &str, is_so: impl Fn() -> F) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("not even after two seconds: {what}");
-}
-
-/// The cases that this endpoint is known to fail, and what it does instead.
-pub fn deviations() -> BTreeMap<String, String> {
-    let Some(file) = outside::variable("DYNAMODB_CONTRACT_DEVIATIONS") else {
-        return BTreeMap::new();
-    };
-    let text = std::fs::read_to_string(file).unwrap();
-    let lines = text.lines().map(str::trim);
-    lines
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .map(|line| {
-            let (case, instead) = line.split_once('—').expect("a line without —");
-            (case.trim().to_owned(), instead.trim().to_owned())
-        })
-        .collect()
-}
-
-/// Runs a case: a listed one must deviate, any other must pass; and the endpoint must still be there after it.
-pub async fn judge(case: &str, endpoint: &Endpoint, running: impl Future<Output = ()>) {
-    let outcome = AssertUnwindSafe(running).catch_unwind().await;
-    endpoint
-        .table
-        .warm_up()
-        .await
-        .expect("the endpoint is gone after the case");
-    match (outcome, deviations().get(case)) {
-        (Ok(()), None) => {}
-        (Err(panic), None) => std::panic::resume_unwind(panic),
-        (Err(_), Some(instead)) => eprintln!("{case} deviates as listed: {instead}"),
-        (Ok(()), Some(instead)) => {
-            panic!("listed as deviating ({instead}) and passes: take it off the list")
-        }
-    }
 }

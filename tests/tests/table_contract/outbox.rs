@@ -3,7 +3,9 @@
 use clivy::conversation::ids::{ConversationId, EpochMs, MessageKey, Owner};
 use clivy::conversation::message::{Author, Delivery as Way, Message};
 use clivy::conversation::outcome::TurnStatus;
-use clivy::table::{Claimed, Outgoing, OutgoingCommitted, OwedTo, Released, StoredOutgoing, keys};
+use clivy::table::{
+    Claimed, Committed, Outgoing, OutgoingCommitted, OwedTo, Released, StoredOutgoing, keys,
+};
 use futures_util::future::join_all;
 
 use crate::endpoint::{Endpoint, NOW, after, message, request, soon};
@@ -194,18 +196,9 @@ pub async fn what_is_owed_is_found_until_it_is_not_any_more(e: &Endpoint) {
         Some(NOW)
     );
     assert_eq!(e.table.oldest_owed_of_all(after(11)).await.unwrap(), None);
-    let (head, claim) = e.won(&customer, &key, "w", 20).await;
-    let draft = crate::endpoint::draft(&customer, &head, TurnStatus::Answered);
-    e.table
-        .draft(&customer, claim.fence, &draft, after(21))
-        .await
-        .unwrap();
-    e.table
-        .commit(crate::endpoint::commit(
-            &customer, &head, &claim, &draft, 22,
-        ))
-        .await
-        .unwrap();
+    let burst = e.drafted(&customer, key, 20, TurnStatus::Answered).await;
+    let committed = e.table.commit(burst.commit(&customer, 22)).await;
+    assert_eq!(committed.unwrap(), Committed::Done);
     soon("nothing is owed", || async {
         owed(&customer, 1_000).await.is_none()
     })

@@ -1,7 +1,7 @@
 //! Who may do what.
 
 use serde_json::{Value, json};
-use tests::template::Template;
+use tests::template::{self, Template};
 
 use crate::{Check, Faults, arn_target, holds, is_seen, ref_target, strings, topic_target};
 
@@ -12,7 +12,8 @@ pub fn statements<'a>(
 ) -> impl Iterator<Item = &'a Value> + use<'a> {
     let role = arn_target(&function["Properties"]["Role"]).unwrap_or_default();
     let document = &template.properties(role)["Policies"][0]["PolicyDocument"];
-    document["Statement"].as_array().into_iter().flatten()
+    let statements = document["Statement"].as_array().into_iter().flatten();
+    statements.map(template::statement)
 }
 
 /// A role that SAM makes up holds managed policies for every queue and log group of the account, so each function brings
@@ -62,7 +63,7 @@ fn policies_have_no_wildcards(template: &Template) -> Faults {
                 .into_iter()
                 .flatten()
         });
-        for statement in statements {
+        for statement in statements.map(template::statement) {
             for inverse in ["NotAction", "NotResource", "NotPrincipal"] {
                 if statement.get(inverse).is_some() {
                     faults.push(format!("{id}: {inverse} allows whatever is not listed"));
@@ -82,7 +83,10 @@ fn policies_have_no_wildcards(template: &Template) -> Faults {
                 let named = arn_target(resource).is_some()
                     || topic_target(template, resource).is_some()
                     || ((is_part || is_secret_of_the_stack(by_sub))
-                        && !by_sub.contains(['*', '?']));
+                        && !by_sub.contains(['*', '?']))
+                    || is_about_deployments(template, by_sub)
+                    // X-Ray knows no resources.
+                    || (resource == "*" && actions.iter().all(|action| action.starts_with("xray:")));
                 if !named {
                     faults.push(format!(
                         "{id}: a resource that is not this stack's, or a wildcard"
@@ -92,6 +96,21 @@ fn policies_have_no_wildcards(template: &Template) -> Faults {
         }
     }
     faults
+}
+
+/// What a deployment is about is known only when it happens, so these end with a star: the versions of one function, the
+/// deployment groups of this stack's application, the alarms of this stack.
+fn is_about_deployments(template: &Template, text: &str) -> bool {
+    let own = "arn:${AWS::Partition}:SERVICE:${AWS::Region}:${AWS::AccountId}:";
+    let groups = own.replace("SERVICE", "codedeploy")
+        + "deploymentgroup:${ServerlessDeploymentApplication}/*";
+    let alarms = own.replace("SERVICE", "cloudwatch") + "alarm:${AWS::StackName}-*";
+    let function = text
+        .strip_prefix("${")
+        .and_then(|text| text.strip_suffix(".Arn}:*"));
+    let is_function =
+        |id: &str| template.document["Resources"][id]["Type"] == "AWS::Serverless::Function";
+    text == groups || text == alarms || function.is_some_and(is_function)
 }
 
 /// The ARN of one secret: SSM holds them, not the stack, so that no reference leads to it.

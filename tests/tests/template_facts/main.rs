@@ -17,6 +17,7 @@ mod api;
 mod as_deployed;
 mod cost;
 mod dashboard;
+mod deployments;
 mod functions;
 mod inbox_day;
 mod measured;
@@ -28,6 +29,7 @@ mod samconfig;
 mod secrets;
 mod settings;
 mod table;
+mod tracing;
 mod watched;
 
 use serde_json::Value;

@@ -30,6 +30,12 @@ const OF_AWS: &[(&str, &[&str], &[&str])] = &[
         &["FunctionName"],
         &["ConcurrentExecutions", "Duration", "Errors", "Throttles"],
     ),
+    // Of one version, as an alias runs it. By FunctionName alone all versions and aliases are counted together.
+    (
+        "AWS/Lambda",
+        &["FunctionName", "Resource", "ExecutedVersion"],
+        &["Errors"],
+    ),
     ("AWS/ApiGateway", &["ApiId"], &["4xx", "5xx", "Latency"]),
     (
         "AWS/DynamoDB",
@@ -114,6 +120,16 @@ fn is_of_stack(template: &Template, dimension: &str, value: &Value) -> bool {
     };
     match dimension {
         "FunctionName" => is_ref_to("AWS::Serverless::Function"),
+        "Resource" => value["Fn::Sub"].as_str().is_some_and(|text| {
+            let id = text
+                .strip_prefix("${")
+                .and_then(|text| text.strip_suffix("}:live"));
+            is_function(template, id.unwrap_or_default())
+        }),
+        "ExecutedVersion" => {
+            let [id, attribute] = [0, 1].map(|part| value["Fn::GetAtt"][part].as_str());
+            attribute == Some("Version.Version") && is_function(template, id.unwrap_or_default())
+        }
         "ApiId" => is_ref_to("AWS::Serverless::HttpApi"),
         "TableName" => is_ref_to("AWS::DynamoDB::Table"),
         "QueueName" => {
@@ -128,6 +144,10 @@ fn is_of_stack(template: &Template, dimension: &str, value: &Value) -> bool {
         "Operation" => value.is_string(),
         _ => false,
     }
+}
+
+fn is_function(template: &Template, id: &str) -> bool {
+    template.document["Resources"][id]["Type"] == "AWS::Serverless::Function"
 }
 
 /// The names of the table's indexes.

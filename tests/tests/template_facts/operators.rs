@@ -107,7 +107,7 @@ fn the_operators_commands_know_the_stack_and_the_table() {
     let commands = commands();
     let template = project_template();
     assert_eq!(command_faults(&template, &commands), Faults::new());
-    assert_eq!(outputs_asked_for(&commands).len(), 4);
+    assert_eq!(outputs_asked_for(&commands).len(), 5);
     for (from, to, fault) in [
         (
             "0 1 2 3 4 5 6 7;",

@@ -14,9 +14,16 @@ const ATTRIBUTES: &[(&str, &[&str])] = &[
     ("AWS::Logs::LogGroup", &["Arn"]),
     ("AWS::SNS::Topic", &["TopicArn", "TopicName"]),
     ("AWS::SQS::Queue", &["Arn", "QueueName", "QueueUrl"]),
-    ("AWS::Serverless::Function", &["Arn"]),
+    // Version and its number are SAM's, of a function that has an alias.
+    (
+        "AWS::Serverless::Function",
+        &["Arn", "Version", "Version.Version"],
+    ),
     ("AWS::Serverless::HttpApi", &["ApiEndpoint", "ApiId"]),
 ];
+
+/// CodeDeploy's application of the stack, which SAM adds as soon as one function has a DeploymentPreference.
+const SAMS_APPLICATION: &str = "ServerlessDeploymentApplication";
 
 const PSEUDO_PARAMETERS: [&str; 8] = [
     "AWS::AccountId",
@@ -79,7 +86,7 @@ fn every_reference_resolves(template: &Template) -> Faults {
     names_used(&template.document)
         .into_iter()
         .filter_map(|name| {
-            if PSEUDO_PARAMETERS.contains(&name.as_str()) {
+            if PSEUDO_PARAMETERS.contains(&name.as_str()) || name == SAMS_APPLICATION {
                 return None;
             }
             let Some((id, attribute)) = name.split_once('.') else {

@@ -14,7 +14,7 @@ use crate::{Check, Faults, holds, is_seen};
 type Binary = (&'static str, fn(&mut Reader));
 
 /// The binaries, and what each reads at start: its own code is asked.
-const BINARIES: [Binary; 5] = [
+const BINARIES: [Binary; 6] = [
     ("webhook", |reader| {
         drop(webhook::settings::Settings::from(reader));
     }),
@@ -30,7 +30,14 @@ const BINARIES: [Binary; 5] = [
     ("inbox", |reader| {
         drop(inbox::settings::Settings::from(reader));
     }),
+    ("smoke", |reader| {
+        drop(smoke::settings::Settings::from(reader));
+        drop(smoke::settings::codedeploy_url(reader));
+    }),
 ];
+
+/// What Lambda itself puts into every function's environment.
+const SET_BY_LAMBDA: [&str; 1] = ["AWS_XRAY_DAEMON_ADDRESS"];
 
 /// What a binary reads from its environment on AWS: where the secrets are, and everything but them.
 fn names_read(read: fn(&mut Reader)) -> BTreeSet<String> {
@@ -38,7 +45,7 @@ fn names_read(read: fn(&mut Reader)) -> BTreeSet<String> {
     read(&mut reader);
     let settings = reader.names().iter().copied();
     settings
-        .filter(|name| !reader.secrets().contains(name))
+        .filter(|name| !reader.secrets().contains(name) && !SET_BY_LAMBDA.contains(name))
         .chain([secrets::PATH])
         .map(str::to_owned)
         .collect()

@@ -152,6 +152,6 @@ async fn trigger(
         return Ok(());
     };
     let trigger = Trigger::answer(id.clone(), newest.clone(), now);
-    inbox.queue.send(&trigger, delay_seconds).await?;
+    inbox.queue.send(&trigger, delay_seconds, None).await?;
     Ok(())
 }

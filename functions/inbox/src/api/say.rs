@@ -224,7 +224,7 @@ async fn trigger_and_store(
         first_at: message.received_at,
         errand: Errand::Send,
     };
-    inbox.queue.send(&trigger, 0).await?;
+    inbox.queue.send(&trigger, 0, None).await?;
     let pause_ms = inbox.settings.takeover_pause_ms;
     let outgoing = Outgoing {
         id,

@@ -209,7 +209,7 @@ async fn ask_again(
         },
         conversation: id,
     };
-    inbox.queue.send(&trigger, 0).await?;
+    inbox.queue.send(&trigger, 0, None).await?;
     tracing::info!(
         step = "retry_wanted",
         conversation = inbox.pseudonyms.conversation(&trigger.conversation),
