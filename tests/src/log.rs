@@ -4,8 +4,10 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use tracing::subscriber::DefaultGuard;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::layer::SubscriberExt;
 
 /// Everything that this thread logs until the guard is dropped, as the functions would write it with `LOG_LEVEL=trace`; every
 /// span besides, with its fields, which on AWS shows only where a line is in it.
@@ -25,9 +27,10 @@ impl Log {
             .with_current_span(true)
             .with_span_list(true)
             .with_span_events(FmtSpan::FULL)
-            .with_env_filter(clivy::telemetry::filter("trace"))
+            .with_max_level(LevelFilter::TRACE)
             .with_writer(log.clone())
-            .finish();
+            .finish()
+            .with(clivy::telemetry::filter("trace"));
         let guard = tracing::subscriber::set_default(subscriber);
         (log, guard)
     }

@@ -242,6 +242,14 @@ impl Outside {
         self.state().sends.clone()
     }
 
+    /// Every text since the last time, in order. Forgets them, and what the model and the gateway were asked besides.
+    pub fn take_sends(&self) -> Vec<Send> {
+        let mut state = self.state();
+        state.asked.clear();
+        state.others.clear();
+        std::mem::take(&mut state.sends)
+    }
+
     /// What customers see: one message per id, as WhatsApp shows it, in order.
     pub fn delivered(&self) -> Vec<Send> {
         let mut seen: Vec<Send> = Vec::new();

@@ -11,14 +11,15 @@ const FUNCTIONS: [&str; 5] = ["webhook", "worker", "sweeper", "credits", "smoke"
 /// A crate and the beginning of the versions that are meant; an empty one means all.
 type Banned = (&'static str, &'static str);
 
-/// Second TLS stacks and old HTTP stacks: each costs start-up time of a cold function or size of its archive.
-const NOT_IN_FUNCTIONS: [Banned; 7] = [
+/// Second TLS stacks, old HTTP stacks, a regex engine: each costs start-up time of a cold function or size of its archive.
+const NOT_IN_FUNCTIONS: [Banned; 8] = [
     ("aws-lc-sys", ""),
     ("aws-lc-rs", ""),
     ("native-tls", ""),
     ("openssl-sys", ""),
     ("rustls", "0.21."),
     ("hyper", "0.14."),
+    ("regex-automata", ""),
     // Only the one-machine run has an engine and a web server of its own.
     ("dynoxide-rs", ""),
 ];

@@ -24,6 +24,8 @@ mod inbox;
 mod ledger;
 #[path = "table_contract/outbox.rs"]
 mod outbox;
+#[path = "table_contract/smoke.rs"]
+mod smoke;
 #[path = "table_contract/turns.rs"]
 mod turns;
 
@@ -84,6 +86,7 @@ contract! {
     ledger::the_newest_outcome_and_the_last_sweep_are_kept,
     ledger::a_bots_window_has_room_for_so_many_messages,
     ledger::lost_calls_count_once_a_fence_and_trials_every_time,
+    smoke::a_smoke_tests_reply_counts_once_and_each_other_text_again,
 }
 
 /// The names of the public operations in a source of `shared/src/table`.

@@ -30,8 +30,7 @@ impl Served {
     /// Serves until the test's runtime ends.
     pub async fn start() -> Self {
         let outside = Arc::new(Outside::new(Arc::new(Faults::default())));
-        let router = Router::new().fallback(ask).with_state(Arc::clone(&outside));
-        let address = serve(router).await;
+        let address = serve(router(Arc::clone(&outside))).await;
         Self { outside, address }
     }
 
@@ -44,6 +43,11 @@ impl Served {
     pub fn gateway_url(&self) -> String {
         format!("http://{}", self.address)
     }
+}
+
+/// A scripted outside behind any listener.
+pub fn router(outside: Arc<Outside>) -> Router {
+    Router::new().fallback(ask).with_state(outside)
 }
 
 /// Serves `router` on a free port until the test's runtime ends.

@@ -16,6 +16,7 @@ use tests::meter::Meter;
 use tests::outside::{GATEWAY_URL, Model};
 use tests::world::TestWorld;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
 
 use crate::figures::Figures;
 
@@ -120,9 +121,9 @@ impl Bench {
             .flatten_event(true)
             .with_target(false)
             .with_current_span(false)
-            .with_env_filter(clivy::telemetry::filter("info"))
             .with_writer(lines.clone())
-            .finish();
+            .finish()
+            .with(clivy::telemetry::filter("info"));
         let logging = tracing::subscriber::set_default(subscriber);
         let (world, meter) = TestWorld::metered(&[demo_bot()]).await;
         world.outside.model_follows(|_| {
