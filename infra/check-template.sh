@@ -28,7 +28,8 @@ sam validate --lint
 cfn-lint template.yaml
 
 if [ -z "${FULL:-}" ]; then
-    export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=0
+    # The last word on optimisation, also for the crates that the manifest optimises for size.
+    export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 RUSTFLAGS=-Copt-level=0
 fi
 lock="$(sha256sum Cargo.lock)"
 rm -rf .aws-sam/build
