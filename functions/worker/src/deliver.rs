@@ -75,14 +75,17 @@ async fn withhold(job: &Job<'_>, held: &Held, head: &Head, draft: &Draft) -> Res
     commit(job, held, head, &draft.withheld()).await
 }
 
-/// K5. A call whose answer was lost is not repeated when a person has taken the conversation in the meantime, or when
-/// nobody can say.
+/// K5. A call whose answer was lost is not repeated when a person has taken the conversation in the meantime, when somebody
+/// else has the claim (a newer reply may be out by now, I4), or when nobody can say.
 async fn send(job: &Job<'_>, held: &Held, draft: &Draft) -> Result<Sent<Head>, SendError> {
+    let fence = held.claim.fence;
     let may_repeat = || async {
         match job.worker.table.head(&job.trigger.conversation).await {
             Ok(Some(head)) if head.paused(job.worker.clock.now()).is_some() => Repeat::Never(head),
-            Ok(Some(_)) => Repeat::Yes,
-            Ok(None) | Err(_) => Repeat::NotNow,
+            Ok(Some(head)) if head.claim.as_ref().is_some_and(|now| now.fence == fence) => {
+                Repeat::Yes
+            }
+            Ok(_) | Err(_) => Repeat::NotNow,
         }
     };
     send::send(

@@ -87,12 +87,11 @@ impl Safety {
 
     /// The lease of a claim is over since then.
     pub fn lease_ended(&mut self, c: usize, since: i64) {
-        if let Some(claim) = self
-            .conversations
-            .get_mut(c)
-            .and_then(|watched| watched.head.claim.as_mut())
+        if let Some(watched) = self.conversations.get_mut(c)
+            && let Some(claim) = &mut watched.head.claim
         {
             claim.until = since;
+            watched.lost_a_lease = true;
         }
     }
 
