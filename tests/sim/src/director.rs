@@ -64,7 +64,7 @@ impl State {
         let happens = |trouble: &Trouble| {
             (is_table || *trouble != Trouble::Conflict) && self.happens(*trouble)
         };
-        Some(match Trouble::AT_EFFECTS.into_iter().find(happens)? {
+        Some(match Trouble::at_effects().find(happens)? {
             Trouble::CrashBefore => Fault::Crash(When::Before),
             Trouble::CrashAfter => Fault::Crash(When::After),
             Trouble::AnswerLost => Fault::Error(When::After),

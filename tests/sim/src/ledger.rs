@@ -120,9 +120,7 @@ fn calls(stage: &Stage, usage: &UsageCounts, turns: &[&Turn]) -> Result<(), Stri
         ));
     }
     let rates = stage.plan.rates;
-    if Trouble::AT_EFFECTS
-        .into_iter()
-        .all(|trouble| rates.rate(trouble) == 0)
+    if Trouble::at_effects().all(|trouble| rates.rate(trouble) == 0)
         && world.faults.crashes() == 0
         && !stage.plan.has_skew()
     {

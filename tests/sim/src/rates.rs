@@ -3,7 +3,7 @@
 use crate::dice::Dice;
 
 /// Something that goes wrong by chance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Trouble {
     /// The function dies before the effect.
     CrashBefore,
@@ -68,17 +68,12 @@ impl Trouble {
         Self::Recycled,
         Self::LeaseEnds,
     ];
-    /// What can happen at an effect.
-    pub const AT_EFFECTS: [Self; 8] = [
-        Self::CrashBefore,
-        Self::CrashAfter,
-        Self::AnswerLost,
-        Self::Failed,
-        Self::Unavailable,
-        Self::Throttled,
-        Self::Conflict,
-        Self::Late,
-    ];
+    /// What can happen at an effect: all down to [`Self::Late`], in that order.
+    pub fn at_effects() -> impl Iterator<Item = Self> {
+        Self::ALL
+            .into_iter()
+            .filter(|trouble| *trouble <= Self::Late)
+    }
 
     /// Its name in transcripts and reports.
     #[must_use]
