@@ -3,7 +3,6 @@
 use clivy::access::OwnerId;
 use clivy::conversation::bot::{Bot, Gateway, GatewayKind};
 use clivy::conversation::ids::{BotId, EpochMs};
-use clivy::conversation::opt;
 use lambda_http::{Body, Request};
 use serde_json::{Value, json};
 
@@ -11,32 +10,22 @@ use crate::outside::GATEWAY_URL;
 
 /// A bot at the scripted gateway.
 pub fn bot(id: &str) -> Bot {
+    let gateway = Gateway {
+        kind: GatewayKind::Wuzapi,
+        url: GATEWAY_URL.to_owned(),
+        token: format!("token-{id}"),
+        hmac_key: None,
+        secret_path: None,
+    };
     Bot {
-        bot_id: BotId::new(id).unwrap(),
-        owner: OwnerId::new("owner").unwrap(),
         name: format!("Toko {id}"),
-        active: true,
         system_prompt: format!("Anda melayani {id}."),
         fallback_text: "Maaf Kak, tim kami akan membalas.".to_owned(),
-        opt_out_words: opt::default_out_words(),
-        opt_in_words: opt::default_in_words(),
-        opt_out_text: String::new(),
-        opt_in_text: String::new(),
-        models: Vec::new(),
-        max_price: None,
-        simple: None,
-        openrouter_key: None,
-        response_cache: false,
-        allow_training: false,
-        time_zone: clivy::conversation::bot::default_time_zone(),
-        gateway: Gateway {
-            kind: GatewayKind::Wuzapi,
-            url: GATEWAY_URL.to_owned(),
-            token: format!("token-{id}"),
-            hmac_key: None,
-            secret_path: None,
-        },
-        documents: Vec::new(),
+        ..Bot::new(
+            BotId::new(id).unwrap(),
+            OwnerId::new("owner").unwrap(),
+            gateway,
+        )
     }
 }
 

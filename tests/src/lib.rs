@@ -13,6 +13,7 @@ pub mod api;
 pub mod bubbles;
 pub mod contract;
 pub mod dashboard;
+pub mod day;
 pub mod emf;
 pub mod exposition;
 pub mod faults;

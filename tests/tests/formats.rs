@@ -17,15 +17,9 @@ use clivy::access::Role;
 use local::world::{DLQ, QUEUE};
 use serde_json::{Value, json};
 use tests::bubbles::{bot, bubble};
+use tests::day::{ANI, BUDI, DEWI, LINA, RINA, SARI};
 use tests::template::project_root;
 use tests::world::{START, TestWorld};
-
-const RINA: &str = "6281100030001";
-const BUDI: &str = "6281100030002";
-const SARI: &str = "6281100030003";
-const DEWI: &str = "6281100030004";
-const ANI: &str = "6281100030005";
-const LINA: &str = "6281100030006";
 
 /// The files, oldest version first.
 fn fixtures() -> Vec<(String, Value)> {

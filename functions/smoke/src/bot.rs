@@ -1,9 +1,8 @@
 //! The test bot: an ordinary bot, made by the test itself. Its gateway is this function.
 
 use clivy::access::OwnerId;
-use clivy::conversation::bot::{Bot, Gateway, GatewayKind, default_time_zone};
+use clivy::conversation::bot::{Bot, Gateway, GatewayKind};
 use clivy::conversation::ids::{BotId, hex};
-use clivy::conversation::opt;
 use clivy::table::{BotEdit, BotState, Edited};
 
 use crate::{Failure, Smoke};
@@ -70,25 +69,10 @@ fn gateway(smoke: &Smoke) -> Result<Gateway, Failure> {
 
 fn made(bot_id: &BotId, owner: &OwnerId, gateway: Gateway) -> Bot {
     Bot {
-        bot_id: bot_id.clone(),
-        owner: owner.clone(),
         name: "Smoke test".to_owned(),
-        active: true,
         system_prompt: "Ini uji otomatis. Jawab setiap pesan dengan satu kata: oke.".to_owned(),
-        fallback_text: String::new(),
-        opt_out_words: opt::default_out_words(),
-        opt_in_words: opt::default_in_words(),
-        opt_out_text: String::new(),
-        opt_in_text: String::new(),
-        models: Vec::new(),
-        max_price: None,
-        simple: None,
-        openrouter_key: None,
         // The model has to be asked: a kept answer would show less.
         response_cache: false,
-        allow_training: false,
-        time_zone: default_time_zone(),
-        gateway,
-        documents: Vec::new(),
+        ..Bot::new(bot_id.clone(), owner.clone(), gateway)
     }
 }

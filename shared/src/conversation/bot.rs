@@ -123,6 +123,32 @@ fn is_default_in(words: &[String]) -> bool {
 }
 
 impl Bot {
+    /// A bot of which only that is said which every bot must have: the rest is as where a file leaves it out.
+    #[must_use]
+    pub fn new(bot_id: BotId, owner: OwnerId, gateway: Gateway) -> Self {
+        Self {
+            bot_id,
+            owner,
+            name: String::new(),
+            active: true,
+            system_prompt: String::new(),
+            fallback_text: String::new(),
+            opt_out_words: opt::default_out_words(),
+            opt_in_words: opt::default_in_words(),
+            opt_out_text: String::new(),
+            opt_in_text: String::new(),
+            models: Vec::new(),
+            max_price: None,
+            simple: None,
+            openrouter_key: None,
+            response_cache: false,
+            allow_training: false,
+            time_zone: default_time_zone(),
+            gateway,
+            documents: Vec::new(),
+        }
+    }
+
     /// The instructions to use.
     #[must_use]
     pub fn system_prompt(&self) -> &str {
@@ -169,32 +195,17 @@ impl Bot {
     /// a reply and not as a dead letter (I1), and nobody else can take its id and with it its conversations (I12).
     #[must_use]
     pub fn deleted(&self) -> Self {
+        let gateway = Gateway {
+            kind: self.gateway.kind,
+            url: String::new(),
+            token: String::new(),
+            hmac_key: None,
+            secret_path: None,
+        };
         Self {
-            bot_id: self.bot_id.clone(),
-            owner: self.owner.clone(),
-            name: String::new(),
             active: false,
-            system_prompt: String::new(),
-            fallback_text: String::new(),
-            opt_out_words: opt::default_out_words(),
-            opt_in_words: opt::default_in_words(),
-            opt_out_text: String::new(),
-            opt_in_text: String::new(),
-            models: Vec::new(),
-            max_price: None,
-            simple: None,
-            openrouter_key: None,
-            response_cache: false,
-            allow_training: false,
             time_zone: self.time_zone.clone(),
-            gateway: Gateway {
-                kind: self.gateway.kind,
-                url: String::new(),
-                token: String::new(),
-                hmac_key: None,
-                secret_path: None,
-            },
-            documents: Vec::new(),
+            ..Self::new(self.bot_id.clone(), self.owner.clone(), gateway)
         }
     }
 

@@ -2,35 +2,23 @@ use super::*;
 use crate::conversation::bot::{DEFAULT_SYSTEM_PROMPT, Gateway, GatewayKind};
 use crate::conversation::ids::{BotId, EpochMs, MessageId};
 use crate::conversation::message::{Content, MessageKind};
-use crate::conversation::opt;
 
 pub(super) fn bot(documents: Vec<Document>) -> Bot {
+    let gateway = Gateway {
+        kind: GatewayKind::Wuzapi,
+        url: "http://127.0.0.1".to_owned(),
+        token: "t".to_owned(),
+        hmac_key: None,
+        secret_path: None,
+    };
     Bot {
-        bot_id: BotId::new("demo").unwrap(),
-        owner: crate::access::OwnerId::new("owner").unwrap(),
-        name: String::new(),
-        active: true,
         system_prompt: "Anda menjawab untuk Toko Kue Melati.".to_owned(),
-        fallback_text: String::new(),
-        opt_out_words: opt::default_out_words(),
-        opt_in_words: opt::default_in_words(),
-        opt_out_text: String::new(),
-        opt_in_text: String::new(),
-        models: Vec::new(),
-        max_price: None,
-        simple: None,
-        openrouter_key: None,
-        response_cache: false,
-        allow_training: false,
-        time_zone: crate::conversation::bot::default_time_zone(),
-        gateway: Gateway {
-            kind: GatewayKind::Wuzapi,
-            url: "http://127.0.0.1".to_owned(),
-            token: "t".to_owned(),
-            hmac_key: None,
-            secret_path: None,
-        },
         documents,
+        ..Bot::new(
+            BotId::new("demo").unwrap(),
+            crate::access::OwnerId::new("owner").unwrap(),
+            gateway,
+        )
     }
 }
 

@@ -13,15 +13,9 @@ use std::time::Duration;
 use local::world::{DLQ, QUEUE};
 use serde_json::{Value, json};
 use tests::bubbles::{bot, bubble};
+use tests::day::{ANI, BUDI, DEWI, LINA, RINA, SARI};
 use tests::outside::{Gateway, Model};
 use tests::world::TestWorld;
-
-const RINA: &str = "6281100030001";
-const BUDI: &str = "6281100030002";
-const SARI: &str = "6281100030003";
-const DEWI: &str = "6281100030004";
-const ANI: &str = "6281100030005";
-const LINA: &str = "6281100030006";
 
 async fn work(day: &TestWorld) {
     let deadline = day.world.clock.now().plus_ms(180_000);
