@@ -4,6 +4,8 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
+use crate::roots::{self, RootsError};
+
 /// Installs ring as the process's crypto provider, for everything that is not the AWS SDK. Call first in
 /// `main`; a second call changes nothing.
 pub fn install_crypto() {
@@ -12,12 +14,14 @@ pub fn install_crypto() {
 }
 
 /// Region, credentials and endpoints from the environment, over ring's TLS.
-pub async fn load() -> SdkConfig {
+///
+/// # Errors
+/// The environment names a file of certificates that is none.
+pub async fn load() -> Result<SdkConfig, RootsError> {
     let client = Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .tls_context(roots::aws()?)
         .build_https();
-    aws_config::defaults(BehaviorVersion::latest())
-        .http_client(client)
-        .load()
-        .await
+    let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(client);
+    Ok(loader.load().await)
 }

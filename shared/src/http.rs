@@ -6,6 +6,8 @@ use ::http::{Request, Response};
 use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 
+use crate::roots;
+
 /// Answers longer than this are cut off as an error: nothing we ask for is near it.
 pub const MAX_RESPONSE_BYTES: usize = 2 * 1024 * 1024;
 
@@ -49,7 +51,11 @@ impl Network {
     /// # Errors
     /// When the TLS roots of the machine cannot be read.
     pub fn new() -> Result<Self, reqwest::Error> {
-        let client = reqwest::Client::builder()
+        let builder = match roots::others() {
+            Some(tls) => reqwest::Client::builder().tls_backend_preconfigured(tls),
+            None => reqwest::Client::builder(),
+        };
+        let client = builder
             .connect_timeout(Duration::from_secs(10))
             // Keep connections over the quiet minutes between two bursts.
             .pool_idle_timeout(Duration::from_secs(300))

@@ -21,6 +21,7 @@ pub mod prompt;
 pub mod pseudonym;
 pub mod queue;
 pub mod random;
+pub mod roots;
 mod sealing;
 pub mod secrets;
 pub mod table;

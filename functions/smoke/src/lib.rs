@@ -192,7 +192,7 @@ impl Hooks {
         let codedeploy_url = config::read(Reader::from_env(), settings::codedeploy_url)?;
         let http = Arc::new(Network::new()?);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let aws = Aws::new(&clivy::aws::load().await, http, Arc::clone(&clock));
+        let aws = Aws::new(&clivy::aws::load().await?, http, Arc::clone(&clock));
         let aws = aws.ok_or(AwsError::NotSigned)?;
         let of_smoke = aws.clone();
         let make = move |sdk: &_, settings| {

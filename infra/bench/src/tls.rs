@@ -32,6 +32,8 @@ pub struct Trust {
     pub all_roots: PathBuf,
     /// This run's root alone.
     pub one_root: PathBuf,
+    /// This run's root and Amazon's, which the functions carry with them.
+    pub aws_roots: PathBuf,
     first: Arc<Mutex<First>>,
 }
 
@@ -65,6 +67,11 @@ impl Trust {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let one_root = folder.join("root.pem");
         std::fs::write(&one_root, root.pem())?;
+        let aws_roots = folder.join("aws.pem");
+        std::fs::write(
+            &aws_roots,
+            format!("{}\n{}", root.pem(), clivy::roots::AMAZON),
+        )?;
         let machines = BUNDLES
             .iter()
             .find_map(|file| std::fs::read_to_string(file).ok());
@@ -75,6 +82,7 @@ impl Trust {
             config: Arc::new(config),
             all_roots,
             one_root,
+            aws_roots,
             first: Arc::default(),
         })
     }

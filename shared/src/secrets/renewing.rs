@@ -35,6 +35,9 @@ pub enum StartError {
     /// Settings or secrets are bad or missing. Names them, shows none.
     #[error(transparent)]
     Settings(#[from] Faults),
+    /// Nobody could be believed.
+    #[error(transparent)]
+    Roots(#[from] crate::roots::RootsError),
     /// It cannot be made of them.
     #[error("the function cannot be made of its settings")]
     Make(#[source] MakeError),
@@ -79,7 +82,7 @@ impl<S, T> Renewing<S, T> {
             // A bad setting is told before the SDK looks around for a region.
             crate::config::read(Reader::new(environment.clone()), read)?;
         }
-        let sdk = crate::aws::load().await;
+        let sdk = crate::aws::load().await?;
         let ssm = aws_sdk_ssm::Client::new(&sdk);
         let make = move |settings| make(&sdk, settings);
         Self::new(environment, ssm, read, make, Arc::new(SystemClock)).await

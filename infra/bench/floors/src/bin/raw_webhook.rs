@@ -5,8 +5,9 @@ use anyhow::Context;
 use aws_sdk_dynamodb::types::{
     AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
+use aws_sdk_sqs::types::{MessageSystemAttributeNameForSends, MessageSystemAttributeValue};
 use floors::{map, n, now_ms, s, sdk, setting};
-use lambda_http::{Request, service_fn};
+use lambda_http::{Request, RequestExt, service_fn};
 use serde_json::{Value, json};
 
 struct Calls {
@@ -53,8 +54,14 @@ impl Calls {
         let trigger = json!({"v": 1, "bot_id": bot, "mid": key, "first_ms": now,
             // As long as a sealed contact.
             "contact": format!("{phone:.<58}")});
+        let context = request.lambda_context_ref().context("no context")?;
+        let trace = MessageSystemAttributeValue::builder()
+            .data_type("String")
+            .set_string_value(context.xray_trace_id.clone())
+            .build()?;
         self.sqs
             .send_message()
+            .message_system_attributes(MessageSystemAttributeNameForSends::AwsTraceHeader, trace)
             .queue_url(&self.queue_url)
             .message_body(trigger.to_string())
             .delay_seconds(3)
