@@ -10,14 +10,11 @@
 use std::collections::BTreeSet;
 
 use clivy::access::Role;
-use clivy::conversation::ids::{Contact, EpochMs, MessageId};
-use clivy::conversation::room;
-use clivy::table::keys;
-use dynoxide::{ImportOptions, Item};
 use serde_json::{Value, json};
 use tests::api::Api;
 use tests::bubbles::bot;
 use tests::faults::{ROLE, Role as Function};
+use tests::grown;
 use tests::world::{START, TestWorld};
 
 const CONVERSATIONS: i64 = 10_000;
@@ -32,26 +29,11 @@ fn contact(n: i64) -> String {
     format!("62811{n:07}")
 }
 
-fn message(n: i64, number: i64) -> Value {
-    let at = START.plus_ms(-number * 1_000);
-    let mid = MessageId::new(&format!("M{n}-{number}")).unwrap();
-    json!({"pk": {"S": format!("C#demo#{}", contact(n))}, "sk": {"S": keys::message(at, &mid).as_str()},
-        "mid": {"S": mid.as_str()}, "author": {"S": "customer"}, "kind": {"S": "text"},
-        "text": {"S": format!("pesan {number}")}, "platform_at": {"N": at.0.to_string()},
-        "received_at": {"N": at.0.to_string()}})
-}
-
 fn head(n: i64) -> Value {
-    let name = format!("Pelanggan {n}");
-    let contact = contact(n);
-    let search = room::searchable(&Contact::new(&contact).unwrap(), Some(&name));
     // Ten conversations of each moment: places of the index that differ in nothing but the conversation.
-    let EpochMs(at) = START.plus_ms(-(n / 10) * 1_000);
-    let mut head = json!({"pk": {"S": format!("C#demo#{contact}")}, "sk": {"S": "HEAD"}, "bot_id": {"S": "demo"},
-        "contact": {"S": contact}, "contact_name": {"S": name}, "list_pk": {"S": "B#demo"},
-        "list_at": {"N": at.to_string()}, "last_text": {"S": "pesan"}, "last_kind": {"S": "text"},
-        "last_author": {"S": "customer"}, "unread": {"N": (n % 2).to_string()}, "burst": {"N": "3"},
-        "search_text": {"S": search}});
+    let at = START.plus_ms(-(n / 10) * 1_000);
+    let mut head = grown::head("demo", &contact(n), &format!("Pelanggan {n}"), at);
+    head["unread"] = json!({"N": (n % 2).to_string()});
     if n % FAILED == 0 {
         head["failed_turn"] = json!({"N": "3"});
     }
@@ -60,19 +42,14 @@ fn head(n: i64) -> Value {
 
 async fn grown() -> TestWorld {
     let world = TestWorld::new(&[bot("demo"), bot("other")]).await;
-    let items: Vec<Item> = (0..CONVERSATIONS)
-        .flat_map(|n| {
-            let messages = if n == 0 { MESSAGES_OF_LARGE } else { MESSAGES };
-            (0..messages)
-                .map(move |number| message(n, number))
-                .chain([head(n)])
-        })
-        .map(|item| serde_json::from_value(item).unwrap())
-        .collect();
-    assert_eq!(items.len(), 110_000);
-    let engine = &world.world.engines.dynamodb;
-    let written = engine.import_items("clivy", items, ImportOptions::default());
-    assert_eq!(written.unwrap().items_imported, 110_000);
+    let items = (0..CONVERSATIONS).flat_map(|n| {
+        let messages = if n == 0 { MESSAGES_OF_LARGE } else { MESSAGES };
+        let messages = (0..messages).map(move |number| {
+            grown::message("demo", &contact(n), number, START.plus_ms(-number * 1_000))
+        });
+        messages.chain([head(n)])
+    });
+    assert_eq!(grown::import(&world, items), 110_000);
     world
 }
 

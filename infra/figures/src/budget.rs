@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-/// What one scene cost. The meaning of each field is in `tests/tests/budget/figures.rs`.
-#[derive(Clone, Debug, Default, Deserialize)]
+/// What one scene cost.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 pub struct Scene {
-    /// Requests to AWS by operation.
+    /// Requests to AWS that our code makes, by operation. What Lambda itself asks of the queue is not among them.
     pub requests: BTreeMap<String, f64>,
     /// Write capacity units by kind of key.
     pub write_units: BTreeMap<String, f64>,
@@ -18,15 +18,17 @@ pub struct Scene {
     pub invocations: f64,
     /// Records in them.
     pub records: f64,
+    /// Records that must come again.
+    pub records_again: f64,
     /// Calls of models.
     pub model_calls: f64,
     /// Bytes of their bodies.
     pub model_bytes: f64,
-    /// Tokens of their prompts.
+    /// Tokens of their prompts, four characters a token.
     pub prompt_tokens: f64,
-    /// Calls of the gateway.
+    /// Calls of the gateway: texts, read ticks, "typing…".
     pub gateway_calls: f64,
-    /// Lines of log.
+    /// Lines of log at INFO.
     pub log_lines: f64,
     /// Their bytes.
     pub log_bytes: f64,
@@ -34,9 +36,9 @@ pub struct Scene {
     pub metric_lines: f64,
     /// Their bytes.
     pub metric_bytes: f64,
-    /// Metrics made of them.
+    /// Metrics that CloudWatch makes of them.
     pub metric_series: f64,
-    /// By how much the table grew, in billed bytes.
+    /// By how much the table grew, where it was looked at; in bytes as AWS bills them.
     pub stored_bytes: f64,
 }
 
@@ -75,6 +77,7 @@ impl Scene {
             read_units: map(&self.read_units),
             invocations: self.invocations * n,
             records: self.records * n,
+            records_again: self.records_again * n,
             model_calls: self.model_calls * n,
             model_bytes: self.model_bytes * n,
             prompt_tokens: self.prompt_tokens * n,
@@ -102,6 +105,7 @@ impl Scene {
         add(&mut self.read_units, &other.read_units);
         self.invocations += other.invocations;
         self.records += other.records;
+        self.records_again += other.records_again;
         self.model_calls += other.model_calls;
         self.model_bytes += other.model_bytes;
         self.prompt_tokens += other.prompt_tokens;

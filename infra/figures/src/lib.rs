@@ -12,4 +12,5 @@ pub mod budget;
 pub mod cost;
 pub mod inputs;
 pub mod page;
+pub mod peer;
 pub mod scale;

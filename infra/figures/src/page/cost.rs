@@ -4,8 +4,9 @@ use anyhow::Result;
 
 use super::Part;
 use super::table::{number, table, usd, words};
-use crate::cost::{self, Bill, Peer};
+use crate::cost::{self, Bill};
 use crate::inputs::{Inputs, Month, Numbers, Region};
+use crate::peer::{self, Peer};
 
 const MODEL: &str = "openai/gpt-4o-mini";
 
@@ -101,7 +102,7 @@ fn sums(inputs: &Inputs) -> Result<String> {
         ("containers, two of each", Peer::Doubled),
     ] {
         row(name, &|month, _| {
-            Ok(usd(cost::peer(inputs, month, kind)?.total()))
+            Ok(usd(peer::peer(inputs, month, kind)?.total()))
         })?;
     }
     row("the model, either way", &|month, _| {
