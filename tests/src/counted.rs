@@ -171,10 +171,10 @@ impl Counted {
         };
         // Not `sum`: of nothing that is -0.
         let sum = |name| told(name).iter().fold(0.0, |sum, value| sum + value);
-        let tokens = |body: &Value| -> usize {
+        let characters = |body: &Value| -> usize {
             let messages = body["messages"].as_array().unwrap().iter();
             let texts = messages.map(|message| message["content"].as_str().unwrap());
-            texts.map(|text| text.chars().count().div_ceil(4)).sum()
+            texts.map(|text| text.chars().count()).sum()
         };
         let total = |counts: &mut dyn Iterator<Item = usize>| counts.sum::<usize>() as f64;
         Scene {
@@ -183,7 +183,7 @@ impl Counted {
             records_again: sum("worker_records_again_total"),
             model_calls: bodies.len() as f64,
             model_bytes: total(&mut bodies.iter().map(|body| body.to_string().len())),
-            prompt_tokens: total(&mut bodies.iter().map(tokens)),
+            prompt_characters: total(&mut bodies.iter().map(characters)),
             gateway_calls: (self.calls() - mark.calls) as f64,
             log_lines: total(&mut log.iter().map(|byte| usize::from(*byte == b'\n'))),
             log_bytes: log.len() as f64,

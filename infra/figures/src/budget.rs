@@ -24,8 +24,8 @@ pub struct Scene {
     pub model_calls: f64,
     /// Bytes of their bodies.
     pub model_bytes: f64,
-    /// Tokens of their prompts, four characters a token.
-    pub prompt_tokens: f64,
+    /// Characters of their prompts.
+    pub prompt_characters: f64,
     /// Calls of the gateway: texts, read ticks, "typing…".
     pub gateway_calls: f64,
     /// Lines of log at INFO.
@@ -80,7 +80,7 @@ impl Scene {
             records_again: self.records_again * n,
             model_calls: self.model_calls * n,
             model_bytes: self.model_bytes * n,
-            prompt_tokens: self.prompt_tokens * n,
+            prompt_characters: self.prompt_characters * n,
             gateway_calls: self.gateway_calls * n,
             log_lines: self.log_lines * n,
             log_bytes: self.log_bytes * n,
@@ -108,7 +108,7 @@ impl Scene {
         self.records_again += other.records_again;
         self.model_calls += other.model_calls;
         self.model_bytes += other.model_bytes;
-        self.prompt_tokens += other.prompt_tokens;
+        self.prompt_characters += other.prompt_characters;
         self.gateway_calls += other.gateway_calls;
         self.log_lines += other.log_lines;
         self.log_bytes += other.log_bytes;

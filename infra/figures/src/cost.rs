@@ -75,8 +75,9 @@ impl Function {
         })
     }
 
-    /// Milliseconds that so many of one whole core take here.
-    fn processor_ms(&self, inputs: &Inputs, core_ms: f64) -> Result<f64> {
+    /// How long here, in milliseconds, what takes a whole core so long as is measured.
+    fn processor_ms(&self, inputs: &Inputs, name: &str) -> Result<f64> {
+        let core_ms = number(&inputs.assumed.processor, name)?;
         let whole = number(&inputs.assumed.processor, "memory_of_one_core_mb")?;
         Ok(core_ms * (whole / self.memory_mb).max(1.0))
     }
@@ -90,12 +91,6 @@ impl Function {
     }
 }
 
-/// Processor time of one webhook and of one record of the worker, in milliseconds of a whole core.
-fn core_ms(inputs: &Inputs) -> Result<(f64, f64)> {
-    let burst = number(&inputs.assumed.processor, "burst_of_3")?;
-    Ok((burst / 3.0 / 3.0, burst * 2.0 / 3.0 / 3.0))
-}
-
 /// How long the worker is busy with such a scene, in milliseconds, every record by itself: it waits for the model.
 ///
 /// # Errors
@@ -103,7 +98,7 @@ fn core_ms(inputs: &Inputs) -> Result<(f64, f64)> {
 pub fn worker_ms(inputs: &Inputs, scene: &Scene, turns: f64) -> Result<f64> {
     let wait = |name: &str| number(&inputs.assumed.waits, name);
     let function = Function::of(inputs, "worker_memory_mb", 0.0)?;
-    let record = wait("dynamodb_write")? + function.processor_ms(inputs, core_ms(inputs)?.1)?;
+    let record = wait("dynamodb_write")? + function.processor_ms(inputs, "record")?;
     let sending = wait("dynamodb_write")? + wait("gateway")? + wait("dynamodb_transaction")?;
     // The mean of a lognormal time is above its median.
     let model = wait("model")? * (wait("model_sigma")?.powi(2) / 2.0).exp();
@@ -117,7 +112,7 @@ pub fn worker_ms(inputs: &Inputs, scene: &Scene, turns: f64) -> Result<f64> {
 pub fn webhook_ms(inputs: &Inputs) -> Result<f64> {
     let wait = |name: &str| number(&inputs.assumed.waits, name);
     let function = Function::of(inputs, "webhook_memory_mb", 0.0)?;
-    let processor = function.processor_ms(inputs, core_ms(inputs)?.0)?;
+    let processor = function.processor_ms(inputs, "webhook")?;
     Ok(wait("sqs_send")? + wait("dynamodb_transaction")? + processor)
 }
 
@@ -294,6 +289,14 @@ pub fn requests_usd(inputs: &Inputs, scene: &Scene) -> Result<f64> {
         + region.cost("sqs_fair_queue", queue)?)
 }
 
+/// Tokens of a scene's prompts.
+///
+/// # Errors
+/// An input is missing.
+pub fn prompt_tokens(inputs: &Inputs, scene: &Scene) -> Result<f64> {
+    Ok(scene.prompt_characters / number(&inputs.assumed.traffic, "characters_a_token")?)
+}
+
 /// What a scene's calls of a model cost, in USD; none when its prices are not known.
 ///
 /// # Errors
@@ -304,7 +307,7 @@ pub fn tokens_usd(inputs: &Inputs, model: &str, scene: &Scene) -> Result<Option<
     };
     let completion = number(&inputs.assumed.traffic, "completion_tokens")?;
     let millions =
-        scene.prompt_tokens * price.input + scene.model_calls * completion * price.output;
+        prompt_tokens(inputs, scene)? * price.input + scene.model_calls * completion * price.output;
     Ok(Some(millions / 1_000_000.0))
 }
 
@@ -413,6 +416,15 @@ mod tests {
         // Five lines of GB-seconds are one allowance: all of them together are below 400,000.
         assert!(beyond < bill.total() - line(&bill, "Alarms").usd / 2.0);
         assert!(beyond > line(&bill, "DynamoDB, write units").usd);
+    }
+
+    #[test]
+    fn a_token_has_as_many_characters_as_the_corpus_says() {
+        let inputs = Inputs::read(&root()).unwrap();
+        let assumed = number(&inputs.assumed.traffic, "characters_a_token").unwrap();
+        let page = std::fs::read_to_string(root().join("docs/TOKENS.md")).unwrap();
+        let said = format!("A token stands for {assumed} characters.");
+        assert!(page.contains(&said), "{said}");
     }
 
     #[test]

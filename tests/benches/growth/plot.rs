@@ -83,6 +83,7 @@ fn panel(
         .light_line_style(TRANSPARENT)
         .x_desc(measured.label)
         .x_labels(6)
+        .y_labels(6)
         .x_label_formatter(&|x| format!("{x:.0}"))
         .draw()?;
     for &(name, color, of) in lines {
@@ -100,6 +101,7 @@ fn panel(
     chart
         .configure_series_labels()
         .position(SeriesLabelPosition::UpperRight)
+        .background_style(WHITE.mix(0.85))
         .border_style(TRANSPARENT)
         .draw()?;
     Ok(())

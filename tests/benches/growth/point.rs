@@ -106,7 +106,7 @@ pub async fn measure(inputs: &Inputs, size: Size) -> anyhow::Result<Point> {
         write_units: burst.writes() / messages,
         read_units: burst.reads() / messages,
         model_calls: burst.model_calls / messages,
-        prompt_tokens: burst.prompt_tokens / messages,
+        prompt_tokens: cost::prompt_tokens(inputs, &burst)? / messages,
         requests_usd: cost::requests_usd(inputs, &burst)? / messages * 1_000.0,
         tokens_usd: tokens / messages * 1_000.0,
         list_read_units: list.reads(),

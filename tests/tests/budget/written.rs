@@ -18,7 +18,7 @@ pub fn written(all: &[(&str, Scene)]) -> String {
             ("records_again", scene.records_again),
             ("model_calls", scene.model_calls),
             ("model_bytes", scene.model_bytes),
-            ("prompt_tokens", scene.prompt_tokens),
+            ("prompt_characters", scene.prompt_characters),
             ("gateway_calls", scene.gateway_calls),
             ("log_lines", scene.log_lines),
             ("log_bytes", scene.log_bytes),

@@ -255,8 +255,8 @@ fn models(inputs: &Inputs) -> Result<String> {
         }
     }
     let tokens = format!(
-        "{MODEL}: {} tokens of prompt a burst (measured, four characters a token), {} of answer (assumed).\n\n",
-        number(burst.prompt_tokens.round()),
+        "{MODEL}: {} tokens of prompt a burst (characters measured; so many a token as in [TOKENS](TOKENS.md)), {} of answer (assumed).\n\n",
+        number(cost::prompt_tokens(inputs, &burst)?.round()),
         number(
             inputs
                 .assumed

@@ -34,7 +34,7 @@ fn rates(inputs: &Inputs) -> Result<String> {
     let webhook_seconds = cost::webhook_ms(inputs)? / 1_000.0;
     let turn_seconds = cost::worker_ms(inputs, &burst, 1.0)? / 1_000.0;
     let completion = assumed(&inputs.assumed.traffic, "completion_tokens")?;
-    let tokens = burst.prompt_tokens + burst.model_calls * completion;
+    let tokens = cost::prompt_tokens(inputs, &burst)? + burst.model_calls * completion;
     let queue = burst.requests_to("sqs") + 2.0 * burst.invocations;
     let logs = burst.log_bytes + burst.metric_bytes;
     // Of each burst, or of each message.
