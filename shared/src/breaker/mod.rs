@@ -174,4 +174,35 @@ mod tests {
         // The probe died.
         assert_eq!(probing.gate(NOW.plus_ms(9_000)), Gate::HalfOpen);
     }
+
+    #[test]
+    fn it_stands_for_people_and_for_alarms_as_it_gates() {
+        let at = |open: i64, probe: Option<i64>| Breaker {
+            failures: 5,
+            open_until: Some(NOW.plus_ms(open)),
+            probe_until: probe.map(|probe| NOW.plus_ms(probe)),
+        };
+        for (breaker, state, level) in [
+            (Breaker::default(), State::Closed, 0),
+            (at(1, None), State::Open, 2),
+            (at(0, None), State::HalfOpen, 1),
+            (at(0, Some(1)), State::HalfOpen, 1),
+            (at(-1, Some(0)), State::HalfOpen, 1),
+        ] {
+            assert_eq!(breaker.stands(NOW), state, "{breaker:?}");
+            assert_eq!(breaker.stands(NOW).level(), level, "{breaker:?}");
+        }
+    }
+
+    #[test]
+    fn a_model_is_parked_until_its_time_and_others_are_not() {
+        let provider = Provider {
+            parked: BTreeMap::from([("a".to_owned(), NOW)]),
+            ..Provider::default()
+        };
+        assert!(provider.is_parked("a", NOW.plus_ms(-1)));
+        assert!(!provider.is_parked("a", NOW));
+        assert!(!provider.is_parked("a", NOW.plus_ms(1)));
+        assert!(!provider.is_parked("b", NOW.plus_ms(-1)));
+    }
 }

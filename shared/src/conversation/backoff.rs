@@ -73,4 +73,14 @@ mod tests {
         assert_eq!(delay_seconds(3001), 4);
         assert_eq!(delay_seconds(i64::MAX), 900);
     }
+
+    #[test]
+    fn a_seed_is_its_hash_and_the_ceiling_doubles_with_every_try() {
+        // SHA-256 of "a" begins with ca978112.
+        let expected = f64::from(0xca97_8112_u32) / 2_f64.powi(32);
+        assert_eq!(fraction("a").to_bits(), expected.to_bits());
+        // 30 s, 60 s and 120 s times 0.7914, rounded up.
+        let tries = [1, 2, 3].map(|tries| full_jitter_seconds(30, tries, "a"));
+        assert_eq!(tries, [24, 48, 95]);
+    }
 }

@@ -457,4 +457,35 @@ mod tests {
             "{shown}"
         );
     }
+
+    #[test]
+    fn a_bot_is_active_and_has_texts_of_ours_until_it_says_otherwise() {
+        let bot = parsed(&json!({})).unwrap();
+        assert!(bot.active);
+        assert_eq!(bot.fallback_text(), DEFAULT_FALLBACK_TEXT);
+        let own = parsed(&json!({"fallback_text": "Sebentar ya Kak."})).unwrap();
+        assert_eq!(own.fallback_text(), "Sebentar ya Kak.");
+    }
+
+    #[test]
+    fn what_is_kept_of_a_version_and_of_a_deleted_bot_is_no_secret_and_no_document() {
+        let extra = json!({"time_zone": "Asia/Jayapura", "openrouter_key": "sk-or-v1-own",
+            "document": [{"title": "Jam buka", "content": "08.00"}]});
+        let bot = parsed(&extra).unwrap();
+        let kept = bot.without_secrets();
+        assert_eq!(
+            (kept.documents.len(), kept.openrouter_key.clone()),
+            (0, None)
+        );
+        assert_eq!(kept.gateway.token, "");
+        let mut moved = kept;
+        moved.gateway.url = "https://other.example".to_owned();
+        let whole = moved.with_secrets_of(&bot);
+        assert_eq!(whole.gateway.url, "https://other.example");
+        assert_eq!(whole.gateway.token, "t");
+        assert_eq!(whole.openrouter_key.as_deref(), Some("sk-or-v1-own"));
+        let deleted = bot.deleted();
+        assert_eq!(deleted.time_zone, "Asia/Jayapura");
+        assert!(!deleted.active);
+    }
 }

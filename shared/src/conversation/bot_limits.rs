@@ -332,4 +332,19 @@ mod tests {
             assert_eq!(check_document(&bad).unwrap_err().field, field);
         }
     }
+
+    #[test]
+    fn as_many_models_and_as_high_a_price_as_may_be_and_an_address_as_it_is_stored() {
+        let mut bot = field("models", json!(vec!["a/b"; MAX_MODELS])).unwrap();
+        // A file with more is refused when it is read.
+        bot.models.push(bot.models[0].clone());
+        let refused = checked(bot, Reach::Public).unwrap_err();
+        assert_eq!(refused.field, "models");
+        let price = |prompt: f64| json!({"prompt": prompt});
+        assert!(field("max_price", price(MAX_PRICE)).is_ok());
+        let refused = field("max_price", price(MAX_PRICE + 0.5)).unwrap_err();
+        assert_eq!(refused.field, "max_price.prompt");
+        let bot = field("gateway.url", json!("https://GW.example/a/")).unwrap();
+        assert_eq!(bot.gateway.url, "https://GW.example/a");
+    }
 }

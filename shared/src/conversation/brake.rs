@@ -392,4 +392,31 @@ mod tests {
         history[4].content.kind = MessageKind::Image;
         assert_eq!(found((history, burst)), None);
     }
+
+    #[test]
+    fn what_a_person_wrote_is_no_reply_of_the_row() {
+        let (mut history, burst) = talk(500, different);
+        assert_eq!(found((history.clone(), burst.clone())), Some(Loop::Fast));
+        history[1].author = Author::Person;
+        assert_eq!(found((history, burst)), None);
+    }
+
+    #[test]
+    fn after_a_pause_of_just_that_long_a_bubble_is_a_new_burst() {
+        let previous = said(Author::Customer, 1_000, "satu");
+        let after = |at: i64| {
+            let next = said(Author::Customer, at, "dua");
+            Burst::after(Some(EpochMs(at - 7)), Some(&previous), vec![&next]).after_reply_ms
+        };
+        assert_eq!(after(1_000 + PAUSE_MS - 1), None);
+        assert_eq!(after(1_000 + PAUSE_MS), Some(7));
+    }
+
+    #[test]
+    fn a_loop_has_a_word() {
+        assert_eq!(
+            [Loop::Fast, Loop::Repeats].map(Loop::as_str),
+            ["fast", "repeats"]
+        );
+    }
 }
