@@ -210,4 +210,53 @@ mod tests {
             assert_eq!(checked(extra, Reach::Anywhere), Err(BadAddress::Extra));
         }
     }
+
+    #[test]
+    fn each_range_that_is_nobodys_ends_where_it_ends() {
+        for (inside, outside) in [
+            ("http://172.31.255.255", "http://172.32.0.1"),
+            ("http://100.127.255.255", "http://100.128.0.1"),
+            ("http://100.64.0.0", "http://100.63.255.255"),
+            ("http://100.64.0.0", "http://101.64.0.1"),
+            ("http://192.0.0.1", "http://192.0.1.1"),
+            ("http://192.0.0.1", "http://192.1.0.1"),
+            ("http://192.0.2.1", "http://191.0.0.1"),
+            ("http://198.18.0.1", "http://198.17.0.1"),
+            ("http://198.19.255.255", "http://198.20.0.1"),
+            ("http://198.19.255.255", "http://199.18.0.1"),
+            ("http://224.0.0.1", "http://223.255.255.255"),
+            ("http://240.0.0.1", "http://126.0.0.1"),
+            ("http://255.255.255.255", "http://128.0.0.1"),
+            ("http://203.0.113.1", "http://203.0.112.1"),
+            ("http://169.254.0.1", "http://169.253.0.1"),
+            ("http://[2001:db8::1]", "http://[2001:db9::1]"),
+            ("http://[2001:0:1::1]", "http://[2001:1::1]"),
+            ("http://[1fff::1]", "http://[3fff:1000::1]"),
+            ("http://[4000::1]", "http://[2606:4700::1]"),
+            ("http://[64:ff9b::a00:1]", "http://[64:ff9b::808:808]"),
+            ("http://[64:ff9b:0:1::808:808]", "http://[64:ff9b::101:101]"),
+            ("http://[2002:a00:1::]", "http://[2002:808:808::]"),
+            ("http://[::ffff:10.0.0.1]", "http://[::ffff:8.8.8.8]"),
+            ("http://[::fffe:8.8.8.8]", "http://[::8.8.8.8]"),
+        ] {
+            let refused = checked(inside, Reach::Public);
+            assert_eq!(refused, Err(BadAddress::Internal), "{inside}");
+            assert!(checked(outside, Reach::Public).is_ok(), "{outside}");
+        }
+    }
+
+    #[test]
+    fn an_address_has_no_user_no_password_and_as_many_characters_as_it_may() {
+        for extra in ["https://user@a.example", "https://:secret@a.example"] {
+            assert_eq!(checked(extra, Reach::Public), Err(BadAddress::Extra));
+        }
+        let of = |count: usize| format!("https://a.example/{}", "a".repeat(count - 18));
+        assert!(checked(&of(MAX_CHARACTERS), Reach::Public).is_ok());
+        let too_long = checked(&of(MAX_CHARACTERS + 1), Reach::Public);
+        assert_eq!(too_long, Err(BadAddress::NotHttp));
+        for bad in ["https://a.example/é", "https://a.example/{x}"] {
+            let refused = checked(bad, Reach::Public);
+            assert_eq!(refused, Err(BadAddress::NotHttp), "{bad}");
+        }
+    }
 }

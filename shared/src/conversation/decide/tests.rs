@@ -244,3 +244,46 @@ fn the_rest_of_the_silence_is_what_a_covering_trigger_waits() {
     assert_eq!(DEBOUNCE.rest_seconds(Some(NOW.plus_ms(60_000)), NOW), 3);
     assert_eq!(DEBOUNCE.rest_seconds(None, NOW), 0);
 }
+
+#[test]
+fn an_older_message_of_a_steady_typist_takes_its_turn_after_the_longest_wait_or_with_enough_messages()
+ {
+    // Its claim failed for something that has changed meanwhile: it comes back. Otherwise it is the newest one's burst.
+    let claims = |head: &Head| match ask(Some(head), 1, true, NOW) {
+        Decision::Rearm {
+            why: Later::Changed,
+            ..
+        } => true,
+        Decision::Ack(Done::Superseded) => false,
+        other => panic!("{other:?}"),
+    };
+    let mut typing = pending(&[1, 2]);
+    assert!(!claims(&typing), "the newest one's trigger answers");
+    typing.pend_since = Some(NOW.plus_ms(-14_999));
+    assert!(!claims(&typing));
+    typing.pend_since = Some(NOW.plus_ms(-15_000));
+    assert!(claims(&typing), "I6");
+    let many = |count: u32| pending(&(1..=count).collect::<Vec<_>>());
+    assert!(!claims(&many(49)));
+    assert!(claims(&many(50)), "I6");
+}
+
+#[test]
+fn a_pause_or_a_backoff_that_ends_now_has_ended() {
+    for (until, holds) in [(NOW, false), (NOW.plus_ms(1), true)] {
+        let paused = Head {
+            paused_until: Some(until),
+            ..pending(&[1])
+        };
+        let backing_off = Head {
+            retry_at: Some(until),
+            ..pending(&[1])
+        };
+        for head in [paused, backing_off] {
+            let Decision::Rearm { why, .. } = ask(Some(&head), 1, true, NOW) else {
+                panic!("its claim may work now");
+            };
+            assert_eq!(why != Later::Changed, holds, "{until:?}");
+        }
+    }
+}
