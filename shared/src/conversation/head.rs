@@ -339,4 +339,77 @@ mod tests {
         assert_eq!(Head::default().waited_ms(now), None);
         assert_eq!(Head::default().waits_since(now), None);
     }
+
+    #[test]
+    fn a_pause_that_ends_now_has_ended() {
+        let paused = Head {
+            paused_until: Some(EpochMs(1_000)),
+            ..Head::default()
+        };
+        assert_eq!(paused.paused(EpochMs(999)), Some(EpochMs(1_000)));
+        assert_eq!(paused.paused(EpochMs(1_000)), None);
+        assert_eq!(paused.paused(EpochMs(1_001)), None);
+        assert_eq!(Head::default().paused(EpochMs(0)), None);
+    }
+
+    #[test]
+    fn a_draft_is_said_when_it_has_a_text_and_nothing_is_known_against_it() {
+        for (text, status, is_said) in [
+            ("Halo", TurnStatus::Answered, true),
+            ("", TurnStatus::Answered, false),
+            ("Halo", TurnStatus::Undelivered, false),
+            ("Halo", TurnStatus::LeftToPerson, false),
+            ("", TurnStatus::LeftToPerson, false),
+        ] {
+            let mut draft = claimed(Some(text)).claim.unwrap().draft.unwrap();
+            draft.outcome = Outcome::without_answer(status);
+            assert_eq!(draft.is_said(), is_said, "{text:?} {status:?}");
+        }
+    }
+
+    #[test]
+    fn a_withheld_draft_is_the_same_with_another_outcome_and_shows_no_text() {
+        let draft = claimed(Some("Halo")).claim.unwrap().draft.unwrap();
+        let withheld = draft.withheld();
+        assert_eq!(withheld.outcome, draft.outcome.clone().withheld());
+        assert_ne!(withheld.outcome, draft.outcome);
+        assert_eq!(
+            (&withheld.text, &withheld.reply_id),
+            (&draft.text, &draft.reply_id)
+        );
+        let shown = format!("{draft:?}");
+        assert!(
+            !shown.contains("Halo") && shown.contains("Draft"),
+            "I11: {shown}"
+        );
+    }
+
+    #[test]
+    fn a_burst_has_the_next_number_its_messages_are_shown_and_its_model_is_its_own() {
+        let [pending, taken, other] =
+            ["M#1", "M#2", "M#3"].map(|key| MessageKey::new(key.to_owned()));
+        let model = ModelName::new("a/b").unwrap();
+        let mut head = claimed(None);
+        head.bursts = 7;
+        head.pend = [pending.clone()].into();
+        head.claim.as_mut().unwrap().keys = [taken.clone()].into();
+        head.retry_with = Some(RetryWith {
+            key: taken.clone(),
+            model: model.clone(),
+        });
+        assert_eq!(head.burst(), 8);
+        assert!(head.shows(&pending) && head.shows(&taken) && !head.shows(&other));
+        assert_eq!(head.wanted_model(&[taken].into()), Some(&model));
+        assert_eq!(head.wanted_model(&[other].into()), None);
+    }
+
+    #[test]
+    fn who_paused_has_the_word_of_the_table() {
+        for by in [PausedBy::Person, PausedBy::LoopBrake] {
+            let written = serde_json::to_value(by).unwrap();
+            assert_eq!(written, by.as_str());
+        }
+        let unknown: PausedBy = serde_json::from_str("\"somebody new\"").unwrap();
+        assert_eq!(unknown.as_str(), "unknown");
+    }
 }

@@ -350,4 +350,14 @@ mod tests {
             "Contact([redacted])"
         );
     }
+
+    #[test]
+    fn an_id_has_as_many_characters_as_it_may() {
+        let long = |count: usize| "é".repeat(count);
+        assert!(BotId::new(&long(MAX_ID_CHARACTERS)).is_ok());
+        let refused = BotId::new(&long(MAX_ID_CHARACTERS + 1));
+        assert_eq!(refused, Err(InvalidId::TooLong(MAX_ID_CHARACTERS)));
+        assert_eq!(BotId::new(""), Err(InvalidId::Empty));
+        assert_eq!(BotId::new("a\n"), Err(InvalidId::Character));
+    }
 }
