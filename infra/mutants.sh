@@ -3,7 +3,10 @@
 # prompt), `table` the table's operations. Hours on two cores; `--shard 0/8` takes an eighth. Further arguments go to cargo mutants.
 #
 #   infra/mutants.sh core
+#   infra/mutants.sh core --iterate         (after more tests: what was caught before is not tried again)
 #   infra/mutants.sh table --shard 0/8
+#
+# The results are in target/mutants/results-core and -table.
 #
 # The tests run in a reduced copy of the workspace: with the whole SDK behind it, every change would take a minute to build.
 # `core` runs the unit tests of `shared` without what speaks to AWS, `table` the table's contract against the embedded engine.
@@ -21,10 +24,12 @@ shift
 copy="target/mutants/$what"
 python3 infra/mutants/reduce.py "$what" "$copy"
 export CARGO_TARGET_DIR="$PWD/target/mutants/build-$what" CARGO_INCREMENTAL=1
+results="$PWD/target/mutants/results-$what"
+mkdir -p "$results"
 cd "$copy"
 case "$what" in
-core) exec cargo mutants --in-place --timeout 90 --output . \
+core) exec cargo mutants --in-place --timeout 90 --output "$results" \
     --file 'shared/src/conversation/**' --file 'shared/src/breaker/**' --file 'shared/src/prompt/**' "$@" -- --lib ;;
-table) exec cargo mutants --in-place --timeout 180 --output . \
+table) exec cargo mutants --in-place --timeout 180 --output "$results" \
     --file 'shared/src/table/**' --test-package tests "$@" -- --test table_contract ;;
 esac
