@@ -61,7 +61,7 @@ def core(folder: Path) -> None:
     http = source / "http.rs"
     text = http.read_text()
     http.write_text(text[: text.index("/// [`Http`] over the network.")])
-    replaced(http, (r"^use crate::roots;\n", ""), (r"^use bytes::\{Bytes, BytesMut\};", "use bytes::Bytes;"))
+    replaced(http, (r"^use crate::roots;\n", ""), (r"^use rustls::ClientConfig;\n", ""), (r"^use bytes::\{Bytes, BytesMut\};", "use bytes::Bytes;"))
 
 
 def table(folder: Path) -> None:

@@ -5,6 +5,7 @@ use std::time::Duration;
 use ::http::{Request, Response};
 use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
+use rustls::ClientConfig;
 
 use crate::roots;
 
@@ -51,7 +52,12 @@ impl Network {
     /// # Errors
     /// When the TLS roots of the machine cannot be read.
     pub fn new() -> Result<Self, reqwest::Error> {
-        let builder = match roots::others() {
+        Self::over(roots::others())
+    }
+
+    /// The same over a TLS of our own, or over the machine's.
+    fn over(tls: Option<ClientConfig>) -> Result<Self, reqwest::Error> {
+        let builder = match tls {
             Some(tls) => reqwest::Client::builder().tls_backend_preconfigured(tls),
             None => reqwest::Client::builder(),
         };
@@ -101,5 +107,18 @@ fn classify(error: &reqwest::Error) -> HttpError {
         HttpError::Timeout
     } else {
         HttpError::Broken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_client_takes_the_roots_of_the_program() {
+        crate::aws::install_crypto();
+        // A TLS of another version than the client's would be refused here, and at every start on Lambda.
+        Network::over(Some(roots::in_the_program())).unwrap();
+        Network::over(None).unwrap();
     }
 }

@@ -102,7 +102,7 @@ pub fn others() -> Option<ClientConfig> {
     (of_others(environment) == Source::Program).then(in_the_program)
 }
 
-fn in_the_program() -> ClientConfig {
+pub(crate) fn in_the_program() -> ClientConfig {
     let roots = RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     };

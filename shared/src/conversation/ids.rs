@@ -360,4 +360,15 @@ mod tests {
         assert_eq!(BotId::new(""), Err(InvalidId::Empty));
         assert_eq!(BotId::new("a\n"), Err(InvalidId::Character));
     }
+
+    #[test]
+    fn a_moment_knows_its_hour_and_the_next_midnight_of_utc() {
+        const HOUR: i64 = 3_600_000;
+        assert_eq!(EpochMs(7 * HOUR).hour(), 7);
+        assert_eq!(EpochMs(8 * HOUR - 1).hour(), 7);
+        for now in [24 * HOUR, 30 * HOUR, 48 * HOUR - 1] {
+            assert_eq!(EpochMs(now).next_utc_midnight(), EpochMs(48 * HOUR));
+        }
+        assert_eq!(MessageKey::new("M#1".to_owned()).as_str(), "M#1");
+    }
 }

@@ -163,3 +163,71 @@ impl Author {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn message() -> Message {
+        let written = json!({"mid": "A", "author": "customer", "kind": "text", "text": "Halo", "platform_at": 1,
+            "received_at": 2});
+        serde_json::from_value(written).unwrap()
+    }
+
+    #[test]
+    fn a_message_is_said_when_it_has_arrived_or_will_in_a_moment() {
+        assert!(message().is_said(), "what says nothing of it has arrived");
+        for (delivered, delivery, is_said) in [
+            (true, None, true),
+            (false, None, false),
+            (false, Some(Delivery::Sending), true),
+            (false, Some(Delivery::Undelivered), false),
+            (false, Some(Delivery::Sent), false),
+            (true, Some(Delivery::Sent), true),
+        ] {
+            let message = Message {
+                delivered,
+                delivery,
+                ..message()
+            };
+            assert_eq!(message.is_said(), is_said, "{delivered} {delivery:?}");
+        }
+    }
+
+    #[test]
+    fn the_words_are_those_that_the_table_has() {
+        for kind in [
+            MessageKind::Text,
+            MessageKind::Image,
+            MessageKind::Video,
+            MessageKind::Audio,
+            MessageKind::Document,
+            MessageKind::Sticker,
+            MessageKind::Location,
+            MessageKind::Contact,
+            MessageKind::Order,
+            MessageKind::Other,
+        ] {
+            assert_eq!(json!(kind), kind.as_str());
+        }
+        for author in [Author::Customer, Author::Bot, Author::Person] {
+            assert_eq!(json!(author), author.as_str());
+        }
+        for delivery in [Delivery::Sending, Delivery::Sent, Delivery::Undelivered] {
+            assert_eq!(json!(delivery), delivery.as_str());
+        }
+        let unknown: Delivery = serde_json::from_value(json!("somebody new")).unwrap();
+        assert_eq!(unknown.as_str(), "unknown");
+    }
+
+    #[test]
+    fn a_message_shows_no_text() {
+        let shown = format!("{:?}", message());
+        assert!(
+            shown.contains("Content") && !shown.contains("Halo"),
+            "I11: {shown}"
+        );
+    }
+}
