@@ -385,6 +385,8 @@ mod tests {
     fn the_single_model_of_before_is_a_ladder_of_one() {
         let bot = parsed(&json!({"model": " a/b "})).unwrap();
         assert_eq!(bot.models, named(&["a/b"]));
+        let table = parsed(&json!({"model": {"name": "a/b"}})).unwrap();
+        assert_eq!(table.models, named(&["a/b"]));
         for none in [json!(null), json!(" ")] {
             assert_eq!(parsed(&json!({"model": none})).unwrap().models, []);
         }
