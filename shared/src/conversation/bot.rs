@@ -428,6 +428,7 @@ mod tests {
             let error = parsed(&extra).unwrap_err();
             assert!(error.contains(reason), "{extra}: {error}");
         }
+        assert!(parsed(&json!({"max_price": {"prompt": 0}})).is_ok());
     }
 
     #[test]

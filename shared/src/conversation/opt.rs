@@ -192,6 +192,14 @@ mod tests {
     }
 
     #[test]
+    fn logs_and_the_table_have_the_same_words() {
+        for opt in [Opt::Out, Opt::In] {
+            assert_eq!(serde_json::to_value(opt).unwrap(), opt.as_str());
+        }
+        assert_eq!((Opt::Out.as_str(), Opt::In.as_str()), ("out", "in"));
+    }
+
+    #[test]
     fn a_list_is_the_owners_and_an_empty_one_is_off() {
         let own = bot(r#", "opt_out_words": ["UNSUB!", " "], "opt_in_words": ["unsub", "sub"]"#);
         assert_eq!(wishes(&own, false, &["unsub"]), Wish::Changed(Opt::Out));

@@ -213,6 +213,53 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_no_model_could_answer_or_no_gateway_took_is_parked() {
+        let parked = |status: &TurnStatus| status.is_parked();
+        let parked: Vec<_> = TurnStatus::ENDS.into_iter().filter(parked).collect();
+        assert_eq!(parked, [TurnStatus::Failed, TurnStatus::Undelivered], "I1");
+        assert!(!TurnStatus::Retrying.is_parked() && !TurnStatus::Retried.is_parked());
+    }
+
+    #[test]
+    fn what_two_tries_have_used_up_is_a_sum() {
+        let one = Spent {
+            calls: 2,
+            errors: BTreeMap::from([("timeout".to_owned(), 1), ("http_5xx".to_owned(), 1)]),
+            tokens_in: 300,
+            tokens_out: 40,
+            tokens_cached: 100,
+            cost_usd: 0.5,
+            llm_latency_ms: 1_500,
+            llm_times: Times::default(),
+            wasted: 1,
+        };
+        let other = Spent {
+            calls: 3,
+            errors: BTreeMap::from([("timeout".to_owned(), 2)]),
+            tokens_in: 30,
+            tokens_out: 4,
+            tokens_cached: 10,
+            cost_usd: 0.25,
+            llm_latency_ms: 150,
+            llm_times: Times::default(),
+            wasted: 2,
+        };
+        let sum = Spent {
+            calls: 5,
+            errors: BTreeMap::from([("timeout".to_owned(), 3), ("http_5xx".to_owned(), 1)]),
+            tokens_in: 330,
+            tokens_out: 44,
+            tokens_cached: 110,
+            cost_usd: 0.75,
+            llm_latency_ms: 1_650,
+            llm_times: Times::default(),
+            wasted: 3,
+        };
+        assert_eq!(one.plus(&other), sum);
+        assert_eq!(one.plus(&Spent::default()), one);
+    }
+
+    #[test]
     fn only_what_a_model_wrote_for_this_turn_is_wasted_when_it_is_withheld() {
         let answered = Outcome {
             model: Some("a/b:free".to_owned()),

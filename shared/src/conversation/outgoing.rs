@@ -222,6 +222,19 @@ mod tests {
     }
 
     #[test]
+    fn the_trigger_comes_again_when_the_lease_is_over() {
+        for (until, delay_seconds, why) in [
+            (150_000, 30, Later::Busy),
+            (104_000, 5, Later::Busy),
+            (100_000, 1, Later::Busy),
+            (99_999, 1, Later::Changed),
+        ] {
+            let again = Next::Rearm { delay_seconds, why };
+            assert_eq!(next(true, held(Some("other"), until), 0), again, "{until}");
+        }
+    }
+
+    #[test]
     fn a_lost_answer_to_the_own_claim_is_gone_on_with() {
         assert_eq!(next(true, held(Some("me"), 150_000), 0), Next::Send);
     }

@@ -128,6 +128,29 @@ mod tests {
     }
 
     #[test]
+    fn names_and_last_words_are_shown_redacted() {
+        let name = Name("Budi".to_owned());
+        assert_eq!(format!("{name:?}"), "Name([redacted])", "I11");
+        let words = LastWords {
+            text: "rahasia".to_owned(),
+            kind: MessageKind::Text,
+            author: Author::Customer,
+        };
+        let shown = format!("{words:?}");
+        assert!(
+            shown.contains("Customer") && !shown.contains("rahasia"),
+            "I11"
+        );
+    }
+
+    #[test]
+    fn of_a_number_the_digits_are_looked_for_and_of_anything_else_all() {
+        assert_eq!(needle(" +62 (812) 345-678.9 "), "628123456789");
+        assert_eq!(needle("Budi 2"), "budi 2");
+        assert_eq!(needle("(-)"), "(-)");
+    }
+
+    #[test]
     fn a_number_is_found_however_it_is_written() {
         for query in [
             "6281234567890",

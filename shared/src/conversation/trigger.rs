@@ -89,6 +89,31 @@ impl ModelName {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conversation::ids::{BotId, Contact};
+
+    #[test]
+    fn a_turn_is_put_back_once() {
+        let conversation = ConversationId {
+            bot_id: BotId::new("demo").unwrap(),
+            contact: Contact::new("62811").unwrap(),
+        };
+        let answer = Trigger::answer(
+            conversation,
+            MessageKey::new("M#1#A".to_owned()),
+            EpochMs(1),
+        );
+        let with = |errand| Trigger {
+            errand,
+            ..answer.clone()
+        };
+        let retry = with(Errand::Retry {
+            turn: 3,
+            model: None,
+        });
+        assert_eq!(retry.rearmed(), answer);
+        assert_eq!(answer.rearmed(), answer);
+        assert_eq!(with(Errand::Send).rearmed(), with(Errand::Send));
+    }
 
     #[test]
     fn a_models_name_is_visible_and_not_too_long() {

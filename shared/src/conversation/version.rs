@@ -106,6 +106,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_next_version_says_who_wrote_it_and_when() {
+        let next = Stamp {
+            version: Version(8),
+            at: Some(EpochMs(7)),
+            by: Some("k1".to_owned()),
+        };
+        let before = Stamp {
+            version: Version(7),
+            ..Stamp::default()
+        };
+        assert_eq!(before.next("k1", EpochMs(7)), next);
+    }
+
+    #[test]
     fn of_twenty_one_versions_the_first_is_too_old() {
         assert_eq!(Version(19).too_old(), None);
         assert_eq!(Version(21).too_old(), Some(Version(1)));

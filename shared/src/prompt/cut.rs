@@ -149,6 +149,20 @@ mod tests {
     }
 
     #[test]
+    fn the_limit_counts_characters_and_not_bytes() {
+        assert_eq!(at_sentence("Ya. Éééé", 8), "Ya. Éééé");
+        assert_eq!(shortened("éééé", 4), "éééé");
+        assert_eq!(shortened("ééééé", 4), "ééé…");
+    }
+
+    #[test]
+    fn a_sentence_is_kept_that_is_half_of_the_text() {
+        assert_eq!(finished_sentences("Ok. Apa"), "Ok.");
+        assert_eq!(finished_sentences("Ok. Apakah"), "Ok. Apakah");
+        assert_eq!(finished_sentences("O. Apa saja"), "O. Apa saja");
+    }
+
+    #[test]
     fn a_cut_text_keeps_the_limit_with_its_ellipsis_counted() {
         assert_eq!(shortened("abcdef", 4), "abc…");
         assert_eq!(newest("abcdef", 4), "…def");

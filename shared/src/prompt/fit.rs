@@ -233,3 +233,52 @@ fn newest_fitting(parts: &Parts<'_>, level: Level, room: Room) -> Option<Vec<Cha
 fn is_nothing(question: &str) -> bool {
     question.trim_start_matches(cut::ELLIPSIS).trim().is_empty()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prompt::Role;
+
+    fn prompt(text: &str) -> Vec<ChatMessage> {
+        vec![ChatMessage {
+            role: Role::User,
+            content: text.to_owned(),
+        }]
+    }
+
+    #[test]
+    fn a_prompt_is_shown_by_its_length() {
+        let shown = format!("{:?}", prompt("rahasia"));
+        assert!(
+            shown.contains("characters: 7") && !shown.contains("rahasia"),
+            "I11"
+        );
+    }
+
+    #[test]
+    fn a_size_is_in_four_units() {
+        let size = Size {
+            characters: 14.0,
+            bytes: 17.0,
+            pieces: 9.0,
+            weighted: 29.0,
+        };
+        assert_eq!(Size::of(&prompt("Rp 50.000 ya 👍")), size);
+    }
+
+    #[test]
+    fn a_model_counts_in_the_unit_that_it_may_count_most_in() {
+        for (seen, text, times) in [
+            ("ab 12 é", "aaaaaaaaaaaaaaaa", 16.0 / 7.0),
+            ("é", "a👍", 5.0 / 2.0),
+            ("ab 12 é", "11111111", 8.0 / 4.0),
+            ("ab 12 é", "éééé", 32.0 / 14.0),
+        ] {
+            let tokens = Measure::seen(&prompt(seen), 100).tokens(&prompt(text));
+            assert!(
+                (tokens - 100.0 * SAFETY * times).abs() < 1e-9,
+                "{text}: {tokens}"
+            );
+        }
+    }
+}

@@ -115,3 +115,23 @@ impl Table {
             .map_err(|e| TableError::from_sdk("put_cached", &e))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_given_again_for_a_day_and_shown_by_its_length() {
+        assert_eq!(CACHED_FOR_MS, 86_400_000);
+        let cached = Cached {
+            text: "rahasia".to_owned(),
+            model: "a/b".to_owned(),
+            tokens: 70,
+        };
+        let shown = format!("{cached:?}");
+        assert!(
+            shown.contains("characters: 7") && !shown.contains("rahasia"),
+            "I11"
+        );
+    }
+}

@@ -110,6 +110,32 @@ mod tests {
     }
 
     #[test]
+    fn a_place_in_an_index_is_one_of_this_bots_and_of_this_list() {
+        let bot = BotId::new("a").unwrap();
+        let too_long = format!("T#{}", "0".repeat(2_000));
+        for (pk, sk, at, is_in_list, is_in_turns) in [
+            ("C#a#1", "HEAD", Some(7), true, false),
+            ("C#a#1", "T#0000000001", Some(7), false, true),
+            ("C#a#1", "M#7#A", Some(7), false, false),
+            ("C#a#1", too_long.as_str(), Some(7), false, false),
+            ("C#a#1", "HEAD", None, false, false),
+            ("C#a#1", "T#0000000001", None, false, false),
+            ("C#b#1", "HEAD", Some(7), false, false),
+            ("C#b#1", "T#0000000001", Some(7), false, false),
+            ("B#a", "HEAD", Some(7), false, false),
+            ("B#a", "T#0000000001", Some(7), false, false),
+        ] {
+            let place = Place {
+                sk: sk.to_owned(),
+                pk: Some(pk.to_owned()),
+                at,
+            };
+            assert_eq!(place.is_in_list_of(&bot), is_in_list, "I12: {place:?}");
+            assert_eq!(place.is_in_turns_of(&bot), is_in_turns, "I12: {place:?}");
+        }
+    }
+
+    #[test]
     fn a_place_goes_on_in_the_partition_that_is_asked_for_and_in_no_other() {
         let mut last = item_key("C#a#1", "HEAD");
         assert_eq!(

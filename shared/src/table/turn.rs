@@ -172,3 +172,29 @@ pub(super) fn attempt_value(attempt: &Attempt) -> AttributeValue {
         .into(),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_error_of_a_turn_is_that_of_the_last_attempt_that_failed() {
+        let attempt = |class| {
+            json!({"number": 1, "started_at": 1, "ended_at": 2, "model": "a/b", "class": class,
+                "message": ""})
+        };
+        for (classes, error) in [
+            (&["timed_out", "http_5xx", "ok"][..], Some("http_5xx")),
+            (&["ok"], None),
+            (&[], None),
+        ] {
+            let attempts: Vec<_> = classes.iter().map(attempt).collect();
+            let turn = json!({"burst": 1, "status": "answered", "attempts": attempts});
+            let turn: Turn = serde_json::from_value(turn).unwrap();
+            assert_eq!(turn.last_error(), error);
+            assert_eq!(turn.reply_key(), None, "it has no reply");
+        }
+    }
+}
