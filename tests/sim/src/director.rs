@@ -21,7 +21,7 @@ tokio::task_local! {
 }
 
 /// The longest time by which an effect is late.
-const LATE: Duration = Duration::from_millis(6_000);
+pub const LATE: Duration = Duration::from_millis(6_000);
 
 /// Directs one schedule.
 pub struct Director {

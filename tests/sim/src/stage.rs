@@ -9,6 +9,7 @@ use clivy::conversation::bot::Bot;
 use http_body_util::Full;
 use serde_json::{Value, json};
 
+use crate::director::LATE;
 use crate::fleet::Fleet;
 use crate::plan::{Action, Plan, Step};
 use crate::safety::phone;
@@ -42,10 +43,7 @@ impl Stage {
             Action::OnThePhone => self.phone(number, c).await,
             Action::Say => self.say(number, c).await,
             Action::Pause { minutes } => self.pause(c, minutes).await,
-            Action::Resume => {
-                self.fleet.director.state().safety.pause_changes(c);
-                self.ask("POST", &self.room(c, "/resume"), None, None).await;
-            }
+            Action::Resume => self.resume(c).await,
             Action::Retry => self.retry(c).await,
             Action::Edit(bot) => self.edit(&bot).await,
         }
@@ -162,6 +160,17 @@ impl Stage {
                 .safety
                 .acknowledged(c, since, at_ms + i64::from(minutes) * 60_000);
         }
+    }
+
+    async fn resume(&self, c: usize) {
+        self.fleet.director.state().safety.pause_changes(c);
+        let told = self.ask("POST", &self.room(c, "/resume"), None, None).await;
+        if told.is_none_or(|(status, _)| status != 200) {
+            // It may still be on its way.
+            tokio::time::sleep(LATE).await;
+        }
+        // It may have come after what was acknowledged meanwhile.
+        self.fleet.director.state().safety.pause_changes(c);
     }
 
     /// The newest parked turn is tried again: as before, or by a person's text.
