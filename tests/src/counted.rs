@@ -2,45 +2,17 @@
 //! log.
 
 use std::collections::BTreeSet;
-use std::io;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
 
 use figures::budget::Scene;
 use serde_json::{Value, json};
-use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::faults::{ROLE, Role};
+use crate::log::Lines;
 use crate::meter::{Asked, Meter, Place};
 use crate::shop::{Shop, demo_bot};
 use crate::world::TestWorld;
-
-/// Longer than every cache of an instance, and than the window of the rate limit.
-const LONG: Duration = Duration::from_secs(90);
-
-/// The lines that the functions log.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
 
 /// How much of everything there was at a moment.
 pub struct Mark {
@@ -139,18 +111,13 @@ impl Counted {
         &self.shop.world
     }
 
-    /// Nobody writes for so long that no instance remembers anything.
-    pub async fn silence(&self) {
-        tokio::time::sleep(LONG).await;
-    }
-
     /// How much of everything there is now.
     pub fn mark(&self) -> Mark {
         Mark {
             requests: self.meter.mark(),
             asked: self.world().outside.asked().len(),
             calls: self.calls(),
-            log: self.lines.0.lock().unwrap().len(),
+            log: self.lines.mark(),
             metrics: self.world().world.metrics.lines().len(),
         }
     }
@@ -161,7 +128,7 @@ impl Counted {
 
     /// What there was since then; but not by how much the table grew.
     pub fn since(&self, mark: &Mark) -> Scene {
-        let log = self.lines.0.lock().unwrap().split_off(mark.log);
+        let log = self.lines.since(mark.log);
         let metrics = self.world().measured().split_off(mark.metrics);
         let lines = self.world().world.metrics.lines().split_off(mark.metrics);
         let bodies = self.world().outside.asked().split_off(mark.asked);

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use local::engines::{Call, Engines, Intercept, Lost, Reply};
-use serde_json::{Value, json};
 use tokio::sync::Notify;
+
+use crate::refusal;
+pub use crate::refusal::Refusal;
 
 /// Which function makes a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,52 +80,6 @@ pub enum Fault {
     Late(Duration),
     /// The service refuses the call.
     Refused(Refusal),
-}
-
-/// How a service refuses what it could do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// There are too many calls.
-    Throttled,
-    /// It is out of order: 503.
-    Unavailable,
-    /// A transaction is at work on the same item.
-    Conflict,
-}
-
-impl Refusal {
-    /// The answer to a call.
-    fn reply(self, call: &Call) -> Reply {
-        let is_table = call.target.starts_with("DynamoDB");
-        let (status, body) = match self {
-            Self::Conflict if call.target.ends_with("TransactWriteItems") => {
-                (400, cancelled(&call.body))
-            }
-            Self::Conflict if is_table => (400, error("TransactionConflictException")),
-            Self::Throttled if is_table => (400, error("ProvisionedThroughputExceededException")),
-            Self::Throttled => (400, error("ThrottlingException")),
-            Self::Unavailable | Self::Conflict => (503, error("ServiceUnavailable")),
-        };
-        Reply::json(status, body.to_string())
-    }
-}
-
-fn error(name: &str) -> Value {
-    json!({"__type": format!("com.amazonaws#{name}"), "message": "scripted"})
-}
-
-/// A transaction that met another one at its first item.
-fn cancelled(body: &[u8]) -> Value {
-    let request: Value = serde_json::from_slice(body).unwrap_or_default();
-    let items = request["TransactItems"].as_array().map_or(1, Vec::len);
-    let reasons: Vec<Value> = (0..items)
-        .map(|item| match item {
-            0 => json!({"Code": "TransactionConflict", "Message": "scripted"}),
-            _ => json!({"Code": "None"}),
-        })
-        .collect();
-    json!({"__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
-        "message": "Transaction cancelled", "CancellationReasons": reasons})
 }
 
 /// One call of a function to the outside.
@@ -343,7 +299,7 @@ impl Intercept for Faults {
                 }
                 Some(Fault::Late(by)) => return Ok(self.ask_late(by, call, engines).await),
                 Some(Fault::Error(When::Before)) => {
-                    return Ok(Reply::json(500, error("InternalServerError").to_string()));
+                    return Ok(refusal::error(500, "InternalServerError"));
                 }
                 Some(Fault::Error(When::After)) => {
                     self.ask(&call, engines).await;

@@ -9,6 +9,12 @@ use serde_json::{Value, json};
 
 use crate::world::TestWorld;
 
+/// The `n`th customer.
+#[must_use]
+pub fn contact(n: i64) -> String {
+    format!("62811{n:07}")
+}
+
 /// A customer's message, the `number`th of its conversation.
 pub fn message(bot: &str, contact: &str, number: i64, at: EpochMs) -> Value {
     let mid = MessageId::new(&format!("M{contact}-{number}")).unwrap();

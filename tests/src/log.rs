@@ -1,6 +1,6 @@
 //! What the functions log, as a test can read it.
 
-use std::io::Write;
+use std::io;
 use std::sync::{Arc, Mutex};
 
 use tracing::subscriber::DefaultGuard;
@@ -9,11 +9,48 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::FmtSpan;
 use tracing_subscriber::layer::SubscriberExt;
 
+/// Lines, kept where they were written.
+#[derive(Clone, Default)]
+pub struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Lines {
+    /// Takes the bytes from here on: they are not kept any more.
+    #[must_use]
+    pub fn since(&self, mark: usize) -> Vec<u8> {
+        self.0.lock().unwrap().split_off(mark)
+    }
+
+    /// How many bytes there are.
+    #[must_use]
+    pub fn mark(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+}
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
 /// Everything that this thread logs until the guard is dropped, as the functions would write it with `LOG_LEVEL=trace`; every
 /// span besides, with its fields, which on AWS shows only where a line is in it.
 #[derive(Clone, Default)]
 pub struct Log {
-    written: Arc<Mutex<Vec<u8>>>,
+    lines: Lines,
 }
 
 impl Log {
@@ -28,7 +65,7 @@ impl Log {
             .with_span_list(true)
             .with_span_events(FmtSpan::FULL)
             .with_max_level(LevelFilter::TRACE)
-            .with_writer(log.clone())
+            .with_writer(log.lines.clone())
             .finish()
             .with(clivy::telemetry::filter("trace"));
         let guard = tracing::subscriber::set_default(subscriber);
@@ -38,7 +75,7 @@ impl Log {
     /// What was written so far.
     #[must_use]
     pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.written.lock().unwrap()).into_owned()
+        String::from_utf8_lossy(&self.lines.0.lock().unwrap()).into_owned()
     }
 
     /// The lines of a step so far.
@@ -48,24 +85,5 @@ impl Log {
         let text = self.text();
         let lines = text.lines().filter(|line| line.contains(&word));
         lines.map(str::to_owned).collect()
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.written.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
     }
 }

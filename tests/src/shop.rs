@@ -19,6 +19,9 @@ pub const ANSWER: &str = "Halo Kak! Gayo Arabika kemasan 200 g masih tersedia, h
     kemasan 500 g ada potongan 10%. Mau dikirim ke mana, Kak? Untuk Kota Bandung ongkirnya Rp 10.000 dan sampai \
     di hari yang sama.";
 
+/// Longer than every cache of an instance, and than the window of the rate limit.
+const LONG: Duration = Duration::from_secs(90);
+
 /// The demo's bot, at the scripted gateway.
 pub fn demo_bot() -> Bot {
     #[derive(Deserialize)]
@@ -74,6 +77,11 @@ impl Shop {
             tokio::time::sleep(Duration::from_millis(900)).await;
         }
         self.world.settle().await;
+    }
+
+    /// Nobody writes for so long that no instance remembers anything.
+    pub async fn silence(&self) {
+        tokio::time::sleep(LONG).await;
     }
 
     /// Posts a body, written now.

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tests::api::Api;
 use tests::bubbles::bot;
 use tests::faults::{ROLE, Role as Function};
-use tests::grown;
+use tests::grown::{self, contact};
 use tests::world::{START, TestWorld};
 
 const CONVERSATIONS: i64 = 10_000;
@@ -24,10 +24,6 @@ const MESSAGES: i64 = 9;
 const MESSAGES_OF_LARGE: i64 = 100_000 - (CONVERSATIONS - 1) * MESSAGES;
 /// One in so many has failed.
 const FAILED: i64 = 500;
-
-fn contact(n: i64) -> String {
-    format!("62811{n:07}")
-}
 
 fn head(n: i64) -> Value {
     // Ten conversations of each moment: places of the index that differ in nothing but the conversation.

@@ -12,6 +12,8 @@
 
 #[path = "table_contract/api_keys.rs"]
 mod api_keys;
+#[path = "table_contract/bot_items.rs"]
+mod bot_items;
 #[path = "table_contract/bots.rs"]
 mod bots;
 #[path = "table_contract/claims.rs"]
@@ -24,8 +26,16 @@ mod inbox;
 mod ledger;
 #[path = "table_contract/outbox.rs"]
 mod outbox;
+#[path = "table_contract/races.rs"]
+mod races;
+#[path = "table_contract/refusals.rs"]
+mod refusals;
+#[path = "table_contract/retries.rs"]
+mod retries;
 #[path = "table_contract/smoke.rs"]
 mod smoke;
+#[path = "table_contract/troubles.rs"]
+mod troubles;
 #[path = "table_contract/turns.rs"]
 mod turns;
 
@@ -49,6 +59,8 @@ contract! {
     claims::a_claim_with_a_draft_is_taken_over_as_it_is,
     turns::a_draft_is_stored_once_under_its_fence,
     turns::a_commit_moves_head_turn_reply_and_usage_together,
+    turns::an_hour_counts_what_its_bursts_did,
+    turns::an_owner_whose_claim_was_taken_over_is_fenced_out,
     turns::a_commit_that_is_repeated_after_a_lost_answer_happens_once,
     turns::a_commit_does_not_leave_what_came_in_without_a_trigger,
     turns::the_brakes_pause_does_not_shorten_a_longer_one,
@@ -75,6 +87,13 @@ contract! {
     bots::a_bot_has_as_many_documents_as_it_may_and_not_one_more,
     bots::a_file_writes_a_bot_once_and_leaves_edits_alone,
     bots::a_deleted_bot_leaves_a_mark_and_nothing_else,
+    bots::a_vault_seals_what_is_written_and_opens_what_is_read,
+    bot_items::items_that_are_older_than_versions_can_be_edited,
+    bot_items::items_of_newer_versions_are_left_alone,
+    bot_items::settings_hold_no_documents,
+    bot_items::a_file_takes_back_the_token_and_the_owner_that_it_names_no_more,
+    bot_items::a_file_writes_the_documents_that_differ,
+    bot_items::a_file_may_have_as_many_documents_as_a_bot,
     api_keys::an_api_key_is_found_by_its_hash_and_revoked_by_its_owner,
     ledger::a_breaker_is_opened_once_by_failures_in_a_row,
     ledger::one_at_a_time_probes_a_breaker_and_a_dead_probe_ends,

@@ -30,23 +30,24 @@ use serde::Serialize;
 use crate::point::{Point, Size};
 
 /// What grows while the rest stays as it is.
+#[derive(Serialize)]
 struct Axis {
     /// The file's name.
     name: &'static str,
     /// What the plot's x axis is called.
     label: &'static str,
     /// Where a size lies on it.
+    #[serde(skip)]
     place: fn(&Size) -> i64,
+    #[serde(skip)]
     sizes: Vec<Size>,
 }
 
 /// One axis, measured.
 #[derive(Serialize)]
 struct Measured {
-    name: &'static str,
-    label: &'static str,
-    #[serde(skip)]
-    place: fn(&Size) -> i64,
+    #[serde(flatten)]
+    axis: Axis,
     points: Vec<Point>,
 }
 
@@ -68,11 +69,7 @@ struct Args {
 }
 
 fn axes(most: i64) -> Vec<Axis> {
-    let usual = Size {
-        conversations: 1_000,
-        history: 10,
-        bubbles: 3,
-    };
+    let usual = Size::USUAL;
     let sizes = |values: &[i64], of: &dyn Fn(i64) -> Size| -> Vec<Size> {
         let sizes = values.iter().map(|value| of(*value));
         sizes.filter(|size| size.conversations <= most).collect()
@@ -113,17 +110,12 @@ async fn main() -> anyhow::Result<()> {
     let mut all = Vec::new();
     for axis in axes(args.conversations) {
         let mut points = Vec::new();
-        for size in axis.sizes {
+        for size in axis.sizes.iter().copied() {
             println!("{}: {size} ...", axis.name);
             // Boxed: a point holds a world.
             points.push(Box::pin(point::measure(&inputs, size)).await?);
         }
-        let measured = Measured {
-            name: axis.name,
-            label: axis.label,
-            place: axis.place,
-            points,
-        };
+        let measured = Measured { axis, points };
         println!("\n{}", table::of(&measured));
         if let Some(folder) = &args.plots {
             plot::draw(folder, &measured)?;

@@ -44,7 +44,7 @@ const PANELS: [(&str, &[Line]); 3] = [
 /// # Errors
 /// It cannot be written.
 pub fn draw(folder: &Path, measured: &Measured) -> anyhow::Result<()> {
-    let path = folder.join(format!("growth-{}.svg", measured.name));
+    let path = folder.join(format!("growth-{}.svg", measured.axis.name));
     let root = SVGBackend::new(&path, SIZE).into_drawing_area();
     root.fill(&WHITE)?;
     for (area, (heading, lines)) in root.split_evenly((1, PANELS.len())).iter().zip(PANELS) {
@@ -64,7 +64,7 @@ fn panel(
         measured
             .points
             .iter()
-            .map(|point| (measured.place)(&point.size) as f64)
+            .map(|point| (measured.axis.place)(&point.size) as f64)
     };
     let (least, most) = (xs().fold(f64::MAX, f64::min), xs().fold(0.0, f64::max));
     let values = lines
@@ -81,7 +81,7 @@ fn panel(
         .configure_mesh()
         .disable_x_mesh()
         .light_line_style(TRANSPARENT)
-        .x_desc(measured.label)
+        .x_desc(measured.axis.label)
         .x_labels(6)
         .y_labels(6)
         .x_label_formatter(&|x| format!("{x:.0}"))

@@ -7,13 +7,12 @@ use clivy::access::Role as KeyRole;
 use figures::budget::Scene;
 use figures::cost;
 use figures::inputs::Inputs;
-use local::engines::{Call, Engines};
 use local::world::TABLE;
 use serde::Serialize;
-use serde_json::json;
 use tests::counted::Counted;
 use tests::faults::{ROLE, Role};
-use tests::grown;
+use tests::floor;
+use tests::grown::{self, contact};
 use tests::process::usage::cpu_seconds;
 use tests::shop::{Shop, demo_bot};
 use tests::world::{START, TestWorld};
@@ -21,9 +20,8 @@ use tests::world::{START, TestWorld};
 /// The model whose prices are taken.
 const MODEL: &str = "openai/gpt-4o-mini";
 /// So many customers write at the same time, each in a conversation of its own, with the history that is measured; the other
-/// conversations have ten messages.
+/// conversations have the usual one.
 const WRITERS: i64 = 40;
-const USUAL_HISTORY: i64 = 10;
 /// Bursts are repeated until the processor was busy for so long, in seconds: its time is told in hundredths.
 const BUSY: f64 = 2.0;
 /// Conditional puts of the floor.
@@ -38,6 +36,15 @@ pub struct Size {
     pub history: i64,
     /// Bubbles in a burst.
     pub bubbles: i64,
+}
+
+impl Size {
+    /// What does not grow.
+    pub const USUAL: Self = Self {
+        conversations: 1_000,
+        history: 10,
+        bubbles: 3,
+    };
 }
 
 impl fmt::Display for Size {
@@ -117,16 +124,12 @@ pub async fn measure(inputs: &Inputs, size: Size) -> anyhow::Result<Point> {
     })
 }
 
-fn contact(n: i64) -> String {
-    format!("62811{n:07}")
-}
-
 fn fill(world: &TestWorld, size: Size) {
     let items = (0..size.conversations).flat_map(|n| {
         let history = if n < WRITERS {
             size.history
         } else {
-            USUAL_HISTORY
+            Size::USUAL.history
         };
         let contact = contact(n);
         let head = grown::head(
@@ -190,36 +193,17 @@ async fn processor(size: Size) -> anyhow::Result<(f64, f64)> {
     shop.burst(&writers, bubbles).await;
     let (mut busy, mut messages) = (0.0, 0);
     while busy < BUSY {
-        // Out of the window of the rate limit.
-        tokio::time::sleep(std::time::Duration::from_secs(90)).await;
+        shop.silence().await;
         let begin = cpu_seconds(us)?;
         shop.burst(&writers, bubbles).await;
         busy += cpu_seconds(us)? - begin;
         messages += writers.len() * bubbles;
     }
     let begin = cpu_seconds(us)?;
-    put(&shop.world.world.engines).await?;
+    for number in 0..PUTS {
+        floor::put(&shop.world.world.engines, TABLE, number).await?;
+    }
     let puts = cpu_seconds(us)? - begin;
     let ms = 1_000.0;
     Ok((busy * ms / messages as f64, puts * ms / f64::from(PUTS)))
-}
-
-/// Puts of new items under `attribute_not_exists`, in the engine's wire format.
-async fn put(engines: &Engines) -> anyhow::Result<()> {
-    for n in 0..PUTS {
-        let item = json!({"pk": {"S": format!("FLOOR#{}", n / 4)}, "sk": {"S": format!("M#{n:013}")},
-            "text": {"S": "hari minggu jam buka sampai jam berapa?"}});
-        let body = json!({"TableName": TABLE, "Item": item, "ConditionExpression": "attribute_not_exists(pk)"});
-        let call = Call {
-            target: "DynamoDB_20120810.PutItem".to_owned(),
-            body: body.to_string().into(),
-        };
-        let reply = engines.call(&call).await;
-        anyhow::ensure!(
-            reply.status == 200,
-            "PutItem was answered with {}",
-            reply.status
-        );
-    }
-    Ok(())
 }

@@ -3,51 +3,32 @@
 use crate::Measured;
 use crate::point::Point;
 
-type Row = (&'static str, fn(&Point) -> String);
+/// What it is called, its digits after the point, and where it stands.
+type Row = (&'static str, usize, fn(&Point) -> f64);
 
 const ROWS: [Row; 13] = [
-    ("requests to AWS a message", |point| {
-        rounded(point.requests, 1)
+    ("requests to AWS a message", 1, |at| at.requests),
+    ("write units a message", 1, |at| at.write_units),
+    ("read units a message", 1, |at| at.read_units),
+    ("calls of the model a message", 2, |at| at.model_calls),
+    ("tokens of prompts a message", 0, |at| at.prompt_tokens),
+    ("DynamoDB and SQS, USD for 1,000 messages", 4, |at| {
+        at.requests_usd
     }),
-    ("write units a message", |point| {
-        rounded(point.write_units, 1)
+    ("the model, USD for 1,000 messages", 4, |at| at.tokens_usd),
+    ("processor time a message, ms", 2, |at| at.cpu_ms),
+    ("messages a second and core", 0, |at| 1_000.0 / at.cpu_ms),
+    ("… in conditional puts of the engine alone", 1, |at| {
+        at.cpu_ms / at.put_ms
     }),
-    ("read units a message", |point| rounded(point.read_units, 1)),
-    ("calls of the model a message", |point| {
-        rounded(point.model_calls, 2)
+    ("read units of a page of the list", 1, |at| {
+        at.list_read_units
     }),
-    ("tokens of prompts a message", |point| {
-        rounded(point.prompt_tokens, 0)
+    ("read units of a page of the conversation", 1, |at| {
+        at.thread_read_units
     }),
-    ("DynamoDB and SQS, USD for 1,000 messages", |point| {
-        rounded(point.requests_usd, 4)
-    }),
-    ("the model, USD for 1,000 messages", |point| {
-        rounded(point.tokens_usd, 4)
-    }),
-    ("processor time a message, ms", |point| {
-        rounded(point.cpu_ms, 2)
-    }),
-    ("messages a second and core", |point| {
-        rounded(1_000.0 / point.cpu_ms, 0)
-    }),
-    ("… in conditional puts of the engine alone", |point| {
-        rounded(point.cpu_ms / point.put_ms, 1)
-    }),
-    ("read units of a page of the list", |point| {
-        rounded(point.list_read_units, 1)
-    }),
-    ("read units of a page of the conversation", |point| {
-        rounded(point.thread_read_units, 1)
-    }),
-    ("read units of a sweep", |point| {
-        rounded(point.sweep_read_units, 1)
-    }),
+    ("read units of a sweep", 1, |at| at.sweep_read_units),
 ];
-
-fn rounded(value: f64, digits: usize) -> String {
-    format!("{value:.digits$}")
-}
 
 /// The table of one axis.
 pub fn of(measured: &Measured) -> String {
@@ -56,12 +37,12 @@ pub fn of(measured: &Measured) -> String {
         let values = measured.points.iter().map(of);
         std::iter::once(name.to_owned()).chain(values).collect()
     };
-    let mut text = line(cells(measured.label, &|point| {
-        (measured.place)(&point.size).to_string()
+    let mut text = line(cells(measured.axis.label, &|point| {
+        (measured.axis.place)(&point.size).to_string()
     }));
     text += &line(cells("---", &|_| "---".to_owned()));
-    for (name, of) in ROWS {
-        text += &line(cells(name, &of));
+    for (name, digits, of) in ROWS {
+        text += &line(cells(name, &|point| format!("{:.digits$}", of(point))));
     }
     text
 }

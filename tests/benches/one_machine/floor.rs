@@ -9,11 +9,12 @@ use axum::Router;
 use axum::routing::post;
 use bytes::Bytes;
 use clivy::http::{Http, Network};
-use local::engines::{Call, Engines};
+use local::engines::Engines;
 use local::sqs::Sqs;
 use local::world;
-use serde_json::{Value, json};
+use serde_json::json;
 use tests::bubbles::bubble;
+use tests::floor;
 use tokio::time::Instant;
 
 use crate::report::Floor;
@@ -93,7 +94,7 @@ async fn puts_per_second(dynamodb: dynoxide::Database) -> anyhow::Result<f64> {
     };
     let key = |name: &str, kind: &str| json!({"AttributeName": name, "KeyType": kind});
     let attribute = |name: &str| json!({"AttributeName": name, "AttributeType": "S"});
-    call(
+    floor::call(
         &engines,
         "CreateTable",
         &json!({
@@ -107,31 +108,8 @@ async fn puts_per_second(dynamodb: dynoxide::Database) -> anyhow::Result<f64> {
     let begin = Instant::now();
     let mut done = 0_u32;
     while begin.elapsed() < LASTING {
-        let (pk, sk) = (format!("C#demo#{}", done / 4), format!("M#{done:013}"));
-        let item = json!({"pk": {"S": pk}, "sk": {"S": sk}, "text": {"S": "hari minggu jam buka sampai jam berapa?"}});
-        call(
-            &engines,
-            "PutItem",
-            &json!({"TableName": "floor", "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}),
-        )
-        .await?;
+        floor::put(&engines, "floor", done).await?;
         done += 1;
     }
     Ok(f64::from(done) / begin.elapsed().as_secs_f64())
-}
-
-async fn call(engines: &Engines, operation: &str, body: &Value) -> anyhow::Result<()> {
-    let target = format!("DynamoDB_20120810.{operation}");
-    let reply = engines
-        .call(&Call {
-            target,
-            body: body.to_string().into(),
-        })
-        .await;
-    anyhow::ensure!(
-        reply.status == 200,
-        "{operation} was answered with {}",
-        reply.status
-    );
-    Ok(())
 }

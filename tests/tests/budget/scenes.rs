@@ -24,7 +24,7 @@ fn down() -> Model {
 pub async fn grow(counted: &Counted, bursts: usize) {
     for _ in 0..bursts {
         counted.burst(RINA, 1).await;
-        counted.silence().await;
+        counted.shop.silence().await;
     }
 }
 
@@ -37,7 +37,7 @@ async fn burst(counted: &Counted, bubbles: usize, warm: bool) -> Scene {
     let stored = counted.stored_bytes().await;
     let mut scene = counted.burst(RINA, bubbles).await;
     scene.stored_bytes = (counted.stored_bytes().await - stored) as f64;
-    counted.silence().await;
+    counted.shop.silence().await;
     scene
 }
 
@@ -57,7 +57,7 @@ async fn parts(counted: &Counted) -> [Scene; 3] {
     tokio::time::sleep(Duration::from_millis(2_500)).await;
     let superseded = counted.since(&mark);
     counted.shop.world.settle().await;
-    counted.silence().await;
+    counted.shop.silence().await;
     [first, second, superseded]
 }
 
@@ -73,7 +73,7 @@ pub async fn duplicate(counted: &Counted) -> Scene {
     assert_eq!((status, &answer["status"]), (200, &json!("duplicate")));
     let scene = counted.since(&mark);
     world.settle().await;
-    counted.silence().await;
+    counted.shop.silence().await;
     scene
 }
 
@@ -85,7 +85,7 @@ async fn ignored(counted: &Counted) -> Scene {
     let mark = counted.mark();
     counted.shop.post(body).await;
     let scene = counted.since(&mark);
-    counted.silence().await;
+    counted.shop.silence().await;
     scene
 }
 
@@ -134,7 +134,7 @@ pub async fn all() -> Vec<(&'static str, Scene)> {
     counted.shop.write(RINA).await;
     let new_contact = counted.since(&mark);
     counted.shop.world.settle().await;
-    counted.silence().await;
+    counted.shop.silence().await;
     grow(&counted, 19).await;
     let [accepted, joining, superseded] = parts(&counted).await;
     vec![

@@ -1,28 +1,28 @@
 //! API keys.
 
-use clivy::access::{ApiKey, KEY_BYTES, OwnerId, Role, Secret};
-
+use clivy::access::{ApiKey, KEY_BYTES, Role, Secret};
 use clivy::table::{Revoked, keys};
 
+use crate::bots::owner;
 use crate::endpoint::{Endpoint, NOW, after, forgotten};
 
-fn owner(id: &str) -> OwnerId {
-    OwnerId::new(id).unwrap()
-}
-
-pub async fn an_api_key_is_found_by_its_hash_and_revoked_by_its_owner(e: &Endpoint) {
-    let (budi, ani) = (owner("budi"), owner("ani"));
-    let hash = Secret::of(&[7; KEY_BYTES]).hash();
-    assert_eq!(e.table.api_key(&hash).await.unwrap(), None);
-    let key = ApiKey {
-        hash: hash.clone(),
-        owner: budi.clone(),
+/// A key of budi's.
+pub fn key() -> ApiKey {
+    ApiKey {
+        hash: Secret::of(&[7; KEY_BYTES]).hash(),
+        owner: owner("budi"),
         role: Role::Agent,
         name: "laptop".to_owned(),
         created_at: NOW,
         expires_at: Some(after(1_000)),
         revoked_at: None,
-    };
+    }
+}
+
+pub async fn an_api_key_is_found_by_its_hash_and_revoked_by_its_owner(e: &Endpoint) {
+    let (key, ani) = (key(), owner("ani"));
+    let (budi, hash) = (key.owner.clone(), key.hash.clone());
+    assert_eq!(e.table.api_key(&hash).await.unwrap(), None);
     e.table.put_api_key(&key).await.unwrap();
     assert_eq!(e.table.api_key(&hash).await.unwrap(), Some(key.clone()));
     assert_eq!(

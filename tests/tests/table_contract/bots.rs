@@ -4,24 +4,28 @@ use clivy::access::OwnerId;
 use clivy::conversation::bot::{Bot, Document};
 use clivy::conversation::ids::BotId;
 use clivy::conversation::version::{BY_FILE, DocumentId, Stamp, Version};
-use clivy::table::{BotEdit, BotState, DocumentEdit, DocumentState, Edited, Kind};
+use clivy::secrets::Rotating;
+use clivy::table::{
+    BotEdit, BotState, Cause, DocumentEdit, DocumentState, Edited, Kind, TableError,
+};
+use clivy::vault::Vault;
 use futures_util::future::join_all;
 
 use crate::endpoint::{Endpoint, NOW, after, bot_id};
 
-fn owner(id: &str) -> OwnerId {
+pub fn owner(id: &str) -> OwnerId {
     OwnerId::new(id).unwrap()
 }
 
-fn bot(id: &str, token: &str) -> Bot {
+pub fn bot(id: &str, token: &str) -> Bot {
     let text = format!(
-        "[[bot]]\nid = \"{id}\"\nowner = \"budi\"\nname = \"Toko\"\n[bot.gateway]\nkind = \"wuzapi\"\n\
+        "id = \"{id}\"\nowner = \"budi\"\nname = \"Toko\"\n[gateway]\nkind = \"wuzapi\"\n\
          url = \"demo\"\ntoken = \"{token}\"\nhmac_key = \"secret\"\n"
     );
-    local::args::parse_bots(&text).unwrap().remove(0)
+    toml::from_str(&text).unwrap()
 }
 
-fn document(title: &str) -> Document {
+pub fn document(title: &str) -> Document {
     Document {
         title: title.to_owned(),
         kind: "faq".to_owned(),
@@ -29,14 +33,20 @@ fn document(title: &str) -> Document {
     }
 }
 
-async fn edit(e: &Endpoint, before: &BotState, bot: &Bot) -> Edited {
+/// An edit by somebody who has read `before`.
+pub async fn try_edit(e: &Endpoint, before: &BotState, bot: &Bot) -> Result<Edited, TableError> {
     let edit = BotEdit {
         before,
         bot,
         by: "k1",
         now: NOW,
     };
-    e.table.edit_bot(&edit).await.unwrap()
+    e.table.edit_bot(&edit).await
+}
+
+/// The same, which must not fail.
+pub async fn edit(e: &Endpoint, before: &BotState, bot: &Bot) -> Edited {
+    try_edit(e, before, bot).await.unwrap()
 }
 
 /// Of two edits at once one is done, and the other one is told that it came too late.
@@ -441,4 +451,26 @@ pub async fn a_deleted_bot_leaves_a_mark_and_nothing_else(e: &Endpoint) {
         .unwrap();
     let state = e.table.bot_state(&bot_id("warung")).await.unwrap();
     assert!(matches!(state, BotState::There(_)), "I12");
+}
+
+pub async fn a_vault_seals_what_is_written_and_opens_what_is_read(e: &Endpoint) {
+    let vault = Vault::new(&Rotating::new("a key of this case").unwrap()).unwrap();
+    let sealing = Endpoint {
+        table: e.table.clone().with_vault(Some(vault)),
+        client: e.client.clone(),
+        name: e.name.clone(),
+        bot: e.bot.clone(),
+    };
+    let (open, sealed) = (bot("terbuka", "token-4711"), bot("tersegel", "token-4712"));
+    made(e, &open).await;
+    made(&sealing, &sealed).await;
+    let all = e.client.scan().table_name(&e.name).send().await.unwrap();
+    let all = format!("{:?}", all.items());
+    assert!(all.contains("token-4711") && !all.contains("token-4712"));
+    assert_eq!(
+        sealing.table.bot(&sealed.bot_id).await,
+        Ok(Some(sealed.clone()))
+    );
+    let failed = e.table.bot(&sealed.bot_id).await.unwrap_err();
+    assert_eq!(failed.cause, Cause::Malformed, "{failed}");
 }

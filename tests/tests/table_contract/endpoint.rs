@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, Region};
 use aws_sdk_dynamodb::types::AttributeValue;
 use clivy::conversation::decide::Debounce;
 use clivy::conversation::head::{Claim, Draft, Head};
@@ -18,7 +19,8 @@ use clivy::conversation::outcome::{Outcome, Spent, TurnStatus};
 use clivy::table::{
     ClaimRequest, Claimed, Commit, Committed, Drafted, Stored, Table, keys, schema,
 };
-use local::engines::{Engines, Through, Wire};
+use dynoxide::Database;
+use local::engines::{Engines, Intercept, Through, Wire};
 use local::sns::Sns;
 use local::sqs::Sqs;
 use local::ssm::Ssm;
@@ -48,6 +50,9 @@ mod outside {
     }
 }
 
+/// How long an operation may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Its variables begin so: [`tests::contract`].
 pub const SUITE: Suite = Suite("DYNAMODB");
 
@@ -62,21 +67,23 @@ pub struct Endpoint {
 impl Endpoint {
     /// A new table at the endpoint that `DYNAMODB_CONTRACT_ENDPOINT` names, or in an engine of its own.
     pub async fn open() -> Self {
-        let config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(Credentials::new("local", "local", None, None, "local"));
-        let config = match SUITE.endpoint() {
-            Some(url) => config
-                .endpoint_url(url)
-                .http_client(aws_smithy_http_client::Builder::new().build_http())
-                .build(),
-            None => config
-                .endpoint_url("http://127.0.0.1")
-                .http_client(Wire::new(embedded(), Arc::new(Through)))
-                .build(),
-        };
-        let client = Client::from_conf(config);
+        match SUITE.endpoint() {
+            Some(url) => {
+                let http = aws_smithy_http_client::Builder::new().build_http();
+                Self::at(config().endpoint_url(url).http_client(http)).await
+            }
+            None => Self::behind(Arc::new(Through)).await,
+        }
+    }
+
+    /// A new table in an engine of its own, and what stands before it.
+    pub async fn behind(intercept: Arc<dyn Intercept>) -> Self {
+        let http = Wire::new(embedded(), intercept);
+        Self::at(config().endpoint_url("http://127.0.0.1").http_client(http)).await
+    }
+
+    async fn at(config: Builder) -> Self {
+        let client = Client::from_conf(config.build());
         static OPENED: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
         let number = OPENED.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let name = format!("contract-{}-{number}", outside::now_ns());
@@ -239,10 +246,18 @@ impl InFlight {
     }
 }
 
+fn config() -> Builder {
+    aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new("local", "local", None, None, "local"))
+        .timeout_config(TimeoutConfig::builder().operation_timeout(PATIENCE).build())
+}
+
 /// An engine that forgets.
 fn embedded() -> Engines {
     Engines {
-        dynamodb: local::world::memory().unwrap(),
+        dynamodb: Database::memory().unwrap(),
         tokens: Tokens::default(),
         sqs: Sqs::new("http://127.0.0.1", Arc::new(|| NOW.0)),
         sns: Sns::new(Arc::new(|| NOW.0)),

@@ -97,6 +97,18 @@ pub async fn the_list_goes_on_where_a_page_ended(e: &Endpoint) {
         let all: Vec<EpochMs> = (0..7).rev().map(|n| after(n * 1000)).collect();
         assert_eq!(seen, all, "{search:?}");
     }
+    let whole = Listing {
+        bot_id: &bot,
+        filter: None,
+        search: Some("dewi"),
+        limit: 7,
+        from: None,
+        now: NOW,
+    };
+    let page = e.table.conversations(&whole).await.unwrap();
+    assert_eq!((page.items.len(), page.next), (7, None), "nothing is left");
+    let named = page.items.iter().all(|room| room.name.is_some());
+    assert!(named, "each has the customer's name");
 }
 
 pub async fn a_thread_goes_on_where_a_page_ended(e: &Endpoint) {

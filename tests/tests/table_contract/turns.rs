@@ -1,14 +1,19 @@
 //! From a draft to a committed turn, to a released claim, to a turn that is put back.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use clivy::conversation::head::Claim;
-use clivy::conversation::ids::{ConversationId, Fence};
+use clivy::conversation::ids::{ConversationId, Fence, Owner};
 use clivy::conversation::outcome::{Attempt, Spent, TurnStatus};
 use clivy::conversation::trigger::ModelName;
-use clivy::table::{Commit, Committed, Drafted, Release, Released, Repended, Why, keys};
-use clivy::usage::Day;
+use clivy::table::{
+    Commit, Committed, Delivery, Drafted, Release, Released, Repended, TakenOver, Why, keys,
+};
+use clivy::usage::{Day, Times, UsageCounts};
 use futures_util::future::join_all;
 
-use crate::endpoint::{Endpoint, NOW, after, bot_id, draft, forgotten, message, soon};
+use crate::endpoint::{
+    Endpoint, InFlight, NOW, after, bot_id, draft, forgotten, message, request, soon,
+};
 
 pub async fn a_draft_is_stored_once_under_its_fence(e: &Endpoint) {
     let id = e.id("62811");
@@ -61,6 +66,7 @@ pub async fn a_commit_moves_head_turn_reply_and_usage_together(e: &Endpoint) {
     );
     assert_eq!(after_it.counted_day, Some(Day::of(after(3))));
     let turn = e.table.turn(&id, 1).await.unwrap().unwrap();
+    let reply_key = turn.reply_key();
     assert_eq!(
         (turn.status, turn.keys, turn.llm_calls),
         (TurnStatus::Answered, vec![burst.key.clone()], 1)
@@ -72,6 +78,7 @@ pub async fn a_commit_moves_head_turn_reply_and_usage_together(e: &Endpoint) {
     );
     let thread = e.table.thread(&id, 10, None).await.unwrap().items;
     assert_eq!(thread.len(), 2);
+    assert_eq!(reply_key.as_ref(), Some(&thread[0].stored.key));
     assert_eq!(thread[0].turn.as_ref().map(|turn| turn.number), Some(1));
     assert_eq!(
         e.number(&pk, thread[0].stored.key.as_str(), "expires_at")
@@ -92,6 +99,107 @@ pub async fn a_commit_moves_head_turn_reply_and_usage_together(e: &Endpoint) {
         counts.cost_usd
     );
     assert_eq!(e.table.turn(&id, 2).await.unwrap(), None);
+}
+
+/// The words and the author that the list shows last.
+async fn last_words(e: &Endpoint, id: &ConversationId) -> (String, String) {
+    let pk = keys::conversation(id);
+    let text = async |name| e.text(&pk, keys::HEAD, name).await.unwrap();
+    (text("last_text").await, text("last_author").await)
+}
+
+pub async fn an_hour_counts_what_its_bursts_did(e: &Endpoint) {
+    let id = e.id("62811");
+    let words = |text: &str, author: &str| (text.to_owned(), author.to_owned());
+    // Two messages, and an answer that a free model had given before.
+    e.say(&id, "A", 0).await;
+    let key = e.say(&id, "B", 20).await;
+    let (head, claim) = e.won(&id, &key, "x", 9_000).await;
+    let mut first = draft(&id, &head, TurnStatus::Answered);
+    first.outcome.is_free = true;
+    first.outcome.tokens_saved = Some(70);
+    let drafted = e.table.draft(&id, claim.fence, &first, after(9_001)).await;
+    assert!(matches!(drafted.unwrap(), Drafted::Stored(_)));
+    let burst = InFlight {
+        key,
+        head,
+        claim,
+        draft: first,
+    };
+    let committed = e.table.commit(burst.commit(&id, 9_500)).await;
+    assert_eq!(committed.unwrap(), Committed::Done);
+    assert_eq!(last_words(e, &id).await, words("Halo Kak", "bot"));
+    // One that was left to a person, with the words that were withheld.
+    e.burst(&id, "C", 20_000, TurnStatus::LeftToPerson).await;
+    assert_eq!(last_words(e, &id).await, words("text of C", "customer"));
+    let thread = e.table.thread(&id, 10, None).await.unwrap().items;
+    assert_eq!(thread[0].delivery, Delivery::Withheld);
+    let hours = e.table.usage_of_day(&id.bot_id, NOW).await.unwrap();
+    let mut counts = UsageCounts {
+        conversations: 1,
+        new_contacts: 1,
+        turns: 2,
+        by_status: [("answered", 1), ("left_to_person", 1)].into(),
+        messages: 3,
+        llm_calls: 2,
+        tokens_in: 20,
+        tokens_out: 10,
+        cost_usd: 0.000_003,
+        response_ms: 9_500,
+        response_times: Times::one(9_500),
+        free_answers: 1,
+        saved_by_batching: 1,
+        cache_hits: 1,
+        tokens_saved: 70,
+        ..UsageCounts::default()
+    };
+    assert_eq!(hours.len(), 1);
+    assert_eq!(hours[0].counts, counts, "I8");
+    // The next day counts the conversation once more; a clock that is still in the day before does not.
+    let tomorrow = 86_400_000;
+    e.burst(&id, "D", tomorrow, TurnStatus::Skipped).await;
+    e.burst(&id, "E", 40_000, TurnStatus::Skipped).await;
+    let hours = e.table.usage_of_day(&id.bot_id, after(tomorrow)).await;
+    let next = &hours.unwrap()[0].counts;
+    assert_eq!(
+        (next.conversations, next.new_contacts, next.turns),
+        (1, 0, 1)
+    );
+    let hours = e.table.usage_of_day(&id.bot_id, NOW).await.unwrap();
+    counts.turns = 3;
+    assert_eq!(
+        (hours[0].counts.conversations, hours[0].counts.turns),
+        (1, 3),
+        "I8"
+    );
+}
+
+pub async fn an_owner_whose_claim_was_taken_over_is_fenced_out(e: &Endpoint) {
+    let id = e.id("62811");
+    let key = e.say(&id, "A", 0).await;
+    let (seen, slow) = e.won(&id, &key, "slow", 1).await;
+    let owner = Owner("quick".to_owned());
+    let over = request(&id, &key, &owner, 70_000);
+    let over = e.table.take_over(over, &seen, &slow).await.unwrap();
+    let TakenOver::Won(head) = over else {
+        panic!("its lease is over")
+    };
+    let quick = head.claim.clone().unwrap();
+    assert_ne!(slow.fence, quick.fence);
+    e.table.pause(&id, after(900_000)).await.unwrap();
+    let draft = draft(&id, &head, TurnStatus::Answered);
+    let drafted = e.table.draft(&id, slow.fence, &draft, after(70_001)).await;
+    assert_eq!(drafted.unwrap(), Drafted::FencedOut, "I4");
+    let drafted = e.table.draft(&id, quick.fence, &draft, after(70_001)).await;
+    assert!(matches!(drafted.unwrap(), Drafted::Paused { .. }));
+    let late = InFlight {
+        key,
+        head,
+        claim: slow,
+        draft,
+    };
+    let committed = e.table.commit(late.commit(&id, 70_002)).await;
+    assert_eq!(committed.unwrap(), Committed::FencedOut, "I4");
 }
 
 pub async fn a_commit_that_is_repeated_after_a_lost_answer_happens_once(e: &Endpoint) {
@@ -343,4 +451,15 @@ pub async fn turns_are_listed_by_how_they_stand_in_pages(e: &Endpoint) {
         ) == (4, 1)
     })
     .await;
+    // Whatever the index says, a turn is listed as it stands.
+    let stands = e.client.update_item().table_name(&e.name);
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let stands = stands
+        .key("pk", text(&keys::conversation(&one)))
+        .key("sk", text(&keys::turn(1)))
+        .update_expression("SET #status = :status")
+        .expression_attribute_names("#status", "status")
+        .expression_attribute_values(":status", text("answered"));
+    stands.send().await.unwrap();
+    assert_eq!(list(TurnStatus::Failed, 100).await.unwrap().items.len(), 3);
 }
