@@ -66,37 +66,39 @@ const WARM: usize = 100;
 impl Programs {
     /// All subjects, in the order of the report.
     pub fn subjects(&self, stage: &Stage, folder: &Path) -> anyhow::Result<Vec<Subject>> {
-        let mut all = vec![
-            self.floor(stage, "hello_http", Event::Message, Answers::Anything)?,
-            self.floor(stage, "raw_webhook", Event::Message, Answers::Queued)?,
-            self.function(stage, "webhook", Event::Message, Answers::Queued)?,
-            self.floor(stage, "hello_runtime", Event::Turns(1), Answers::Anything)?,
-            self.floor(stage, "raw_worker", Event::RawTurns(1), Answers::Replied)?,
-            self.function(stage, "worker", Event::Turns(1), Answers::Replied)?,
+        // The functions' roots are in the program on Lambda, and none of them signs for this bench: so it is told of as many, in a file
+        // for the SDK and with one more; and of the bench's alone for models and gateways, whose roots cost no time there.
+        let in_program = [
+            ("AWS_CA_BUNDLE", &stage.trust.aws_roots),
+            ("SSL_CERT_FILE", &stage.trust.one_root),
         ];
-        let mut batch = self.function(stage, "worker", Event::Turns(BATCH), Answers::Replied)?;
-        batch.name = "worker, batches of 10";
-        batch.warm = WARM / BATCH;
-        all.push(batch);
-        // The functions again, with roots as the floors have them.
-        for (binary, name, event, answers) in [
-            (
-                "webhook",
-                "webhook, the machine's roots",
-                Event::Message,
-                Answers::Queued,
-            ),
-            (
-                "worker",
-                "worker, the machine's roots",
-                Event::Turns(1),
-                Answers::Replied,
-            ),
-        ] {
-            let mut subject = self.floor(stage, binary, event, answers)?;
-            subject.name = name;
-            all.push(subject);
-        }
+        // The roots of Lambda's Linux: the one that is needed, among all the others.
+        let machine = [("SSL_CERT_FILE", &stage.trust.all_roots)];
+        let on_machine = |name, event, answers| self.binary(stage, name, event, answers, &machine);
+        let function = |name, event, answers| self.binary(stage, name, event, answers, &in_program);
+        let (message, turn) = (Event::Message, Event::Turns(1));
+        let mut all = vec![
+            on_machine("hello_http", message, Answers::Anything)?,
+            on_machine("raw_webhook", message, Answers::Queued)?,
+            function("webhook", message, Answers::Queued)?,
+            on_machine("hello_runtime", turn, Answers::Anything)?,
+            on_machine("raw_worker", Event::RawTurns(1), Answers::Replied)?,
+            function("worker", turn, Answers::Replied)?,
+            Subject {
+                name: "worker, batches of 10",
+                warm: WARM / BATCH,
+                ..function("worker", Event::Turns(BATCH), Answers::Replied)?
+            },
+            // The functions again, with roots as the floors have them.
+            Subject {
+                name: "webhook, the machine's roots",
+                ..on_machine("webhook", message, Answers::Queued)?
+            },
+            Subject {
+                name: "worker, the machine's roots",
+                ..on_machine("worker", turn, Answers::Replied)?
+            },
+        ];
         for subject in &mut all {
             subject.size = Some(size(&subject.start.program, folder)?);
         }
@@ -105,34 +107,6 @@ impl Programs {
             all.push(python(stage, peers));
         }
         Ok(all)
-    }
-
-    /// One of the functions. On Lambda its roots are in the program, and none of them signs for this bench: so it is told of as many, in a
-    /// file for the SDK and with one more; and of the bench's alone for models and gateways, whose roots cost no time there.
-    fn function(
-        &self,
-        stage: &Stage,
-        name: &'static str,
-        event: Event,
-        answers: Answers,
-    ) -> anyhow::Result<Subject> {
-        let roots = [
-            ("AWS_CA_BUNDLE", &stage.trust.aws_roots),
-            ("SSL_CERT_FILE", &stage.trust.one_root),
-        ];
-        self.binary(stage, name, event, answers, &roots)
-    }
-
-    /// A program that takes the roots of Lambda's Linux: the one that is needed, among all the others.
-    fn floor(
-        &self,
-        stage: &Stage,
-        name: &'static str,
-        event: Event,
-        answers: Answers,
-    ) -> anyhow::Result<Subject> {
-        let roots = [("SSL_CERT_FILE", &stage.trust.all_roots)];
-        self.binary(stage, name, event, answers, &roots)
     }
 
     fn binary(

@@ -65,6 +65,12 @@ impl Scene {
         mine.map(|(_, count)| count).sum()
     }
 
+    /// Requests to the queue: ours, and Lambda's, which receives once and deletes once an invocation.
+    #[must_use]
+    pub fn queue_requests(&self) -> f64 {
+        self.requests_to("sqs") + 2.0 * self.invocations
+    }
+
     /// So many of these.
     #[must_use]
     pub fn times(&self, n: f64) -> Self {

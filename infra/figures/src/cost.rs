@@ -236,8 +236,7 @@ pub fn bill(inputs: &Inputs, month: &Month) -> Result<Bill> {
         counts.stored_gb,
         &storage,
     )?;
-    // Lambda receives once and deletes once an invocation.
-    let queue = scene.requests_to("sqs") + 2.0 * scene.invocations + counts.polls;
+    let queue = scene.queue_requests() + counts.polls;
     line("SQS, requests", queue, &["sqs_requests", "sqs_fair_queue"])?;
     let log_gb = log_bytes(&inputs.assumed.logs, &counts, invocations)? / GB;
     line("Logs, GB written", log_gb, &["logs_ingested"])?;
@@ -275,14 +274,13 @@ fn log_bytes(logs: &Numbers, counts: &Counts, invocations: f64) -> Result<f64> {
     Ok(written + lines * of("line_overhead_bytes")?)
 }
 
-/// What a scene's requests to DynamoDB and SQS cost, in USD: what grows with the data, if anything does. Lambda's own requests to the
-/// queue are counted, one to receive and one to delete for each invocation.
+/// What a scene's requests to DynamoDB and SQS cost, in USD: what grows with the data, if anything does.
 ///
 /// # Errors
 /// A price is missing.
 pub fn requests_usd(inputs: &Inputs, scene: &Scene) -> Result<f64> {
     let region = &inputs.prices.region;
-    let queue = scene.requests_to("sqs") + 2.0 * scene.invocations;
+    let queue = scene.queue_requests();
     Ok(region.cost("dynamodb_write_units", scene.writes())?
         + region.cost("dynamodb_read_units", scene.reads())?
         + region.cost("sqs_requests", queue)?

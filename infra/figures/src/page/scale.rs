@@ -35,7 +35,7 @@ fn rates(inputs: &Inputs) -> Result<String> {
     let turn_seconds = cost::worker_ms(inputs, &burst, 1.0)? / 1_000.0;
     let completion = assumed(&inputs.assumed.traffic, "completion_tokens")?;
     let tokens = cost::prompt_tokens(inputs, &burst)? + burst.model_calls * completion;
-    let queue = burst.requests_to("sqs") + 2.0 * burst.invocations;
+    let queue = burst.queue_requests();
     let logs = burst.log_bytes + burst.metric_bytes;
     // Of each burst, or of each message.
     let lines: [(&str, f64); 10] = [
