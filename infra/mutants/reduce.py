@@ -83,10 +83,12 @@ def table(folder: Path) -> None:
     (tests / "src").mkdir(parents=True)
     shutil.copytree(ROOT / "tests/tests/table_contract", tests / "tests/table_contract")
     shutil.copy(ROOT / "tests/tests/table_contract.rs", tests / "tests")
-    shutil.copy(ROOT / "tests/src/contract.rs", tests / "src")
-    (tests / "src/lib.rs").write_text("pub mod contract;\n")
+    modules = ["contract", "refusal"]
+    for name in modules:
+        shutil.copy(ROOT / f"tests/src/{name}.rs", tests / "src")
+    (tests / "src/lib.rs").write_text("".join(f"pub mod {name};\n" for name in modules))
     names = ["anyhow", "aws-sdk-dynamodb", "aws-smithy-http-client", "clivy", "dynoxide-rs", "futures-util", "local"]
-    needed = "".join(f"{name}.workspace = true\n" for name in [*names, "serde_json"])
+    needed = "".join(f"{name}.workspace = true\n" for name in [*names, "serde_json", "toml"])
     (tests / "Cargo.toml").write_text(
         '[package]\nname = "tests"\nversion.workspace = true\nedition.workspace = true\npublish.workspace = true\n\n'
         f"[dependencies]\n{needed}"
