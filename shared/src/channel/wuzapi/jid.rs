@@ -42,6 +42,11 @@ impl<'a> Jid<'a> {
                 let digits = user.strip_prefix('+').unwrap_or(user);
                 let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
                 let user = is_number.then_some(digits)?;
+                let server = if is_assistant(user) {
+                    Server::Bot
+                } else {
+                    server
+                };
                 Self { user, host, server }
             }
             _ => Self { user, host, server },
@@ -75,6 +80,12 @@ impl<'a> Jid<'a> {
             Server::Group | Server::Broadcast | Server::Newsletter | Server::Bot => None,
         }
     }
+}
+
+/// WhatsApp's own assistants write from numbers, too: these eleven digits belong to nobody else (whatsmeow's `IsBot`).
+fn is_assistant(number: &str) -> bool {
+    let begins = |prefix| number.starts_with(prefix);
+    number.len() == 11 && (begins("1313555") || begins("131655500"))
 }
 
 fn server(host: &str) -> Option<Server> {
@@ -174,6 +185,24 @@ mod tests {
         }
         let endless = format!("{}@s.whatsapp.net", "6".repeat(500));
         assert_eq!(contact(&endless), None);
+    }
+
+    #[test]
+    fn whatsapps_assistants_are_nobody_although_they_have_numbers() {
+        let is_bot = |text: &str| Jid::parse(text).unwrap().server == Server::Bot;
+        for number in ["13135550002", "13135559999:3", "+13165550042"] {
+            assert!(is_bot(&format!("{number}@s.whatsapp.net")), "{number}");
+        }
+        for number in [
+            "13135560002",
+            "131355500021",
+            "1313555000",
+            "13165551042",
+            "6213135550002",
+        ] {
+            assert!(!is_bot(&format!("{number}@s.whatsapp.net")), "{number}");
+        }
+        assert!(!is_bot("13135550002@lid"));
     }
 
     #[test]

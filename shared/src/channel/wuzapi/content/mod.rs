@@ -36,6 +36,9 @@ pub(super) enum Meaning {
 pub(super) fn meaning(message: &Object, is_edit: bool) -> Result<Meaning, BadEnvelope> {
     let mut level = message;
     for _ in 0..MAX_WRAPPERS {
+        if is_a_part_of_another(level) {
+            return Ok(Meaning::Protocol);
+        }
         if has(level, "reactionMessage") || has(level, "encReactionMessage") {
             return Ok(Meaning::Reaction);
         }
@@ -55,6 +58,33 @@ pub(super) fn meaning(message: &Object, is_edit: bool) -> Result<Meaning, BadEnv
 
 fn has(level: &Object, name: &str) -> bool {
     fields::get(level, name).is_some()
+}
+
+/// Messages that WhatsApp sends beside another one, with which they are one bubble: the same photo or video in a better
+/// quality, its moving part, the picture of an event or of a poll, an option that is added to a poll. By number and name of
+/// `MessageAssociation.AssociationType`. The pictures of an album (1) are bubbles of their own.
+const PARTS: [(u64, &str); 7] = [
+    (3, "EVENT_COVER_IMAGE"),
+    (5, "HD_VIDEO_DUAL_UPLOAD"),
+    (7, "MEDIA_POLL"),
+    (10, "HD_IMAGE_DUAL_UPLOAD"),
+    (12, "MOTION_PHOTO"),
+    (19, "HEVC_VIDEO_DUAL_UPLOAD"),
+    (20, "POLL_ADD_OPTION"),
+];
+
+fn is_a_part_of_another(level: &Object) -> bool {
+    let association = fields::dig(level, "messageContextInfo.messageAssociation");
+    let Some(association) = association.and_then(Value::as_object) else {
+        return false;
+    };
+    let kind = fields::get(association, "associationType");
+    let is = |(number, name): &(u64, &str)| match kind {
+        Some(Value::String(kind)) => kind.eq_ignore_ascii_case(name),
+        Some(kind) => kind.as_u64() == Some(*number),
+        None => false,
+    };
+    has(association, "parentMessageKey") && PARTS.iter().any(is)
 }
 
 fn content(kind: MessageKind, text: &str) -> Content {
@@ -89,11 +119,19 @@ fn wrapped(level: &Object) -> Option<&Object> {
 }
 
 /// What apps tell each other without a word from anybody. An album announces pictures that come on their own.
-const TECHNICAL: [&str; 14] = [
+const TECHNICAL: [&str; 22] = [
     "senderKeyDistributionMessage",
     "fastRatchetKeySenderKeyDistributionMessage",
     "pollUpdateMessage",
     "pollResultSnapshotMessage",
+    "pollResultSnapshotMessageV3",
+    "pollAddOptionMessage",
+    "statusNotificationMessage",
+    "statusStickerInteractionMessage",
+    "scheduledCallEditMessage",
+    "splitPaymentUpdateMessage",
+    "groupRootKeyShare",
+    "rootSecretDistributeMessage",
     "keepInChatMessage",
     "pinInChatMessage",
     "encEventResponseMessage",

@@ -195,6 +195,34 @@ fn every_wrapper_is_taken_off_also_one_inside_another_and_one_not_invented_yet()
 }
 
 #[test]
+fn the_better_copy_of_a_photo_is_the_photo_itself_and_no_second_message() {
+    let copy = |kind: serde_json::Value, key: &str| {
+        json!({"associatedChildMessage": {"message": {"imageMessage": {"caption": "isi"}}},
+            "messageContextInfo": {"messageAssociation": {"associationType": kind, key: {"ID": "3EB0"}}}})
+    };
+    for kind in [
+        json!(10),
+        json!(5),
+        json!("HD_IMAGE_DUAL_UPLOAD"),
+        json!("motion_photo"),
+    ] {
+        let meaning = read(&copy(kind, "parentMessageKey"));
+        assert!(matches!(meaning, Meaning::Protocol), "{meaning:?}");
+    }
+    let wrapped = json!({"ephemeralMessage": {"message": copy(json!(10), "parentMessageKey")}});
+    assert!(matches!(read(&wrapped), Meaning::Protocol));
+    // Pictures of an album are messages, and so is what is a part of nothing.
+    for message in [
+        copy(json!(1), "parentMessageKey"),
+        copy(json!("MEDIA_ALBUM"), "parentMessageKey"),
+        copy(json!(10), "messageIndex"),
+        copy(json!(null), "parentMessageKey"),
+    ] {
+        assert_eq!(said(&message).1, "isi", "{message}");
+    }
+}
+
+#[test]
 fn endless_wrappers_end() {
     let mut message = json!({"conversation": "isi"});
     for _ in 0..100 {
@@ -215,6 +243,8 @@ fn what_apps_tell_each_other_is_nobodys_turn() {
         json!({"pinInChatMessage": {}}),
         json!({"senderKeyDistributionMessage": {"groupID": "x"}, "messageContextInfo": {}}),
         json!({"albumMessage": {"expectedImageCount": 2}}),
+        json!({"statusNotificationMessage": {"responseMessageKey": {"ID": "A"}, "type": 2}}),
+        json!({"pollResultSnapshotMessageV3": {"name": "x"}, "messageContextInfo": {}}),
         json!({"ephemeralMessage": {"message": {"protocolMessage": {"type": 0}}}}),
     ] {
         let meaning = read(&message);

@@ -109,6 +109,7 @@ async fn the_chat_decides_before_anything_else() {
         ("120363@newsletter", "newsletter"),
         ("120363041@g.us", "group"),
         ("867051@bot", "not_a_message"),
+        ("13135550002@s.whatsapp.net", "not_a_message"),
         ("0@s.whatsapp.net", "not_a_message"),
     ] {
         for from_me in [false, true] {
@@ -123,10 +124,10 @@ async fn the_chat_decides_before_anything_else() {
         }
     }
     assert_eq!(ignored(json!({"IsGroup": true})).await, "group");
-    assert_eq!(
-        ignored(json!({"Sender": "867051@bot"})).await,
-        "not_a_message"
-    );
+    for sender in ["867051@bot", "13135550002:1@s.whatsapp.net"] {
+        let reason = ignored(json!({"Sender": sender})).await;
+        assert_eq!(reason, "not_a_message", "{sender}");
+    }
 }
 
 #[tokio::test]
