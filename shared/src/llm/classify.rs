@@ -154,10 +154,15 @@ fn answer(root: &Value) -> Result<LlmAnswer, ErrorKind> {
         .and_then(|m| m.get("content"))
         .map(content)
         .unwrap_or_default();
-    let text = text.trim();
-    if text.is_empty() {
-        return Err(why_empty(root, choice));
+    let said = without_thoughts(&text).trim();
+    if said.is_empty() {
+        return Err(match text.trim().is_empty() {
+            true => why_empty(root, choice),
+            // All of it went into thinking.
+            false => ErrorKind::OutputTooShort,
+        });
     }
+    let text = said;
     let text = if ran_out(choice) {
         cut::finished_sentences(text)
     } else {
@@ -174,6 +179,16 @@ fn answer(root: &Value) -> Result<LlmAnswer, ErrorKind> {
             .collect(),
         usage,
     })
+}
+
+/// What is said after the last thought. A server that does not know its model's way of thinking leaves the thoughts in the
+/// text, often without the mark they begin with; they are not for the customer, and neither is a thought that has no end.
+fn without_thoughts(text: &str) -> &str {
+    match text.rsplit_once("</think>") {
+        Some((_thoughts, said)) => said,
+        None if text.trim_start().starts_with("<think>") => "",
+        None => text,
+    }
 }
 
 /// A text, or the text parts of a list of parts; a model's reasoning is not for the customer.

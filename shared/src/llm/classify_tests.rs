@@ -46,6 +46,30 @@ fn an_answer_may_come_in_parts_and_without_a_price() {
 }
 
 #[test]
+fn thoughts_that_a_server_leaves_in_the_text_are_not_for_the_customer() {
+    let body = |text: &str| json!({"choices": [{"message": {"content": text}}]});
+    for text in [
+        "<think>\nThe user says halo.\n</think>\n\nHalo kak!",
+        "Okay, the user says halo.\n</think>\n\nHalo kak!",
+        "<think>a</think><think>b</think> Halo kak!",
+        "Halo kak!",
+    ] {
+        assert_eq!(answers(&body(text)).text, "Halo kak!", "{text}");
+    }
+    let unfinished = [
+        "<think>The user says",
+        " <think>",
+        "<think>a</think> ",
+        "</think>",
+    ];
+    for text in unfinished {
+        let failed = fails(200, &[], &body(text).to_string());
+        assert_eq!(failed.kind, OutputTooShort, "{text}");
+    }
+    assert_eq!(answers(&body("2 < 3, kak")).text, "2 < 3, kak");
+}
+
+#[test]
 fn an_answer_that_ran_out_of_tokens_ends_with_its_last_sentence() {
     let answer = answers(
         &json!({"choices": [{"finish_reason": "length", "message": {"content": "Bolu pandan Rp 55.000, kak. Kalau mau yang la"}}]}),
