@@ -16,9 +16,15 @@ const LOOK_AGAIN_MS: i64 = 5_000;
 /// The longest anybody waits before looking again: the account may have been filled in the meantime.
 const LONGEST_WAIT_MS: i64 = 60_000;
 
-/// When to ask an open breaker again.
-fn look_again(until: EpochMs, now: EpochMs) -> EpochMs {
-    until.min(now.plus_ms(LONGEST_WAIT_MS))
+/// When to ask again, at the latest; none when it may be asked, or probed, now.
+fn look_again(gate: Gate, now: EpochMs) -> Option<EpochMs> {
+    let (until, longest_ms) = match gate {
+        Gate::Closed | Gate::HalfOpen => return None,
+        Gate::Open { until } => (until, LONGEST_WAIT_MS),
+        // Most probes end long before their invocation would.
+        Gate::Probed { until } => (until, LOOK_AGAIN_MS),
+    };
+    Some(until.min(now.plus_ms(longest_ms)))
 }
 
 /// The providers as one instance sees them, by the name of their item.
@@ -96,10 +102,8 @@ impl Breakers {
         name: &str,
         now: EpochMs,
     ) -> Result<Option<EpochMs>, TableError> {
-        Ok(match self.get(table, name, now).await?.breaker.gate(now) {
-            Gate::Open { until } => Some(look_again(until, now)),
-            Gate::Closed | Gate::HalfOpen => None,
-        })
+        let breaker = self.get(table, name, now).await?.breaker;
+        Ok(look_again(breaker.gate(now), now))
     }
 
     /// Asks for leave. A half-open breaker gives it to one caller, until `probe_until` (I7).
@@ -123,18 +127,24 @@ impl Breakers {
                 is_probe,
             })
         };
-        Ok(match breaker.gate(now) {
-            Gate::Closed => given(false),
-            Gate::Open { until } => Leave::NotBefore(look_again(until, now)),
-            Gate::HalfOpen => match table.breaker_probe(name, owner, probe_until, now).await? {
+        let gate = breaker.gate(now);
+        if let Some(until) = look_again(gate, now) {
+            return Ok(Leave::NotBefore(until));
+        }
+        if gate == Gate::Closed {
+            return Ok(given(false));
+        }
+        Ok(
+            match table.breaker_probe(name, owner, probe_until, now).await? {
                 Probe::Ours => given(true),
                 Probe::Taken => Leave::NotBefore(now.plus_ms(LOOK_AGAIN_MS)),
             },
-        })
+        )
     }
 
     /// Tells the breaker how the call went: `failed` is none when the provider answered. A healthy provider costs no
-    /// write. What weighs nothing says nothing against the provider: it has answered. True when this has opened it.
+    /// write. What weighs nothing says nothing about the provider, for good or ill: the failures in a row before it stay
+    /// counted (I7). Only for a probe it is an answer: somebody is there. True when this has opened it.
     ///
     /// # Errors
     /// The table cannot be reached: the next call tells it.
@@ -153,7 +163,7 @@ impl Breakers {
             Weight::All => Some((kind, limits.max_failures)),
         });
         let Some((kind, weight)) = weighing else {
-            if given.breaker.is_healthy() {
+            if given.breaker.is_healthy() || (failed.is_some() && !given.is_probe) {
                 return Ok(false);
             }
             table.breaker_close(name).await?;

@@ -2,6 +2,7 @@
 //! provider when one fails, less context when there is too much.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use clivy::breakers::{Given, Leave};
 use clivy::conversation::ids::EpochMs;
@@ -12,7 +13,7 @@ use clivy::step;
 use clivy::table::TableError;
 
 use crate::burst::Conversation;
-use crate::failure::Failure;
+use crate::failure::{Failure, LAST_ASK_MS};
 use crate::record::{Held, Job};
 use crate::rung::Asking;
 
@@ -127,9 +128,13 @@ impl Climb<'_> {
                 Ok(Some(leave)) => leave,
             };
             let started_at = self.now();
+            let patience = self.asking.limit();
             let asked = self.asking.rung(rung, &mut self.tried.spent).await;
             let failed = asked.as_ref().err().map(|error| error.kind);
-            self.tell(&leave, failed).await;
+            // A provider that was given less time than any is says nothing by not using it; a probe ends by itself.
+            if failed != Some(ErrorKind::TimedOut) || patience >= self.fair_patience() {
+                self.tell(&leave, failed).await;
+            }
             let error = match asked {
                 Ok(answer) => {
                     let model = match answer.model.as_str() {
@@ -190,6 +195,12 @@ impl Climb<'_> {
                 Ok(None)
             }
         }
+    }
+
+    /// How long a provider must have been waited for before its silence speaks against it.
+    fn fair_patience(&self) -> Duration {
+        let least = Duration::from_millis(LAST_ASK_MS.unsigned_abs());
+        self.asking.job.worker.rules.ai_timeout.min(least)
     }
 
     /// A breaker that cannot be told must not cost the customer the answer.

@@ -87,6 +87,11 @@ pub enum Gate {
         /// When to ask again.
         until: EpochMs,
     },
+    /// Somebody else's call is the probe: its end tells, and until then it may be that nobody ends it.
+    Probed {
+        /// When the probe is over at the latest.
+        until: EpochMs,
+    },
     /// One call may try, whoever takes the probe first.
     HalfOpen,
 }
@@ -98,7 +103,7 @@ impl Breaker {
         match (self.open_until, self.probe_until) {
             (None, _) => Gate::Closed,
             (Some(until), _) if now < until => Gate::Open { until },
-            (Some(_), Some(until)) if now < until => Gate::Open { until },
+            (Some(_), Some(until)) if now < until => Gate::Probed { until },
             (Some(_), _) => Gate::HalfOpen,
         }
     }
@@ -112,10 +117,10 @@ impl Breaker {
     /// How it stands.
     #[must_use]
     pub fn stands(&self, now: EpochMs) -> State {
-        match (self.gate(now), self.open_until) {
-            (Gate::Closed, _) => State::Closed,
-            (Gate::Open { .. }, Some(until)) if now < until => State::Open,
-            _ => State::HalfOpen,
+        match self.gate(now) {
+            Gate::Closed => State::Closed,
+            Gate::Open { .. } => State::Open,
+            Gate::Probed { .. } | Gate::HalfOpen => State::HalfOpen,
         }
     }
 
@@ -166,7 +171,7 @@ mod tests {
         };
         assert_eq!(
             probing.gate(NOW.plus_ms(5)),
-            Gate::Open {
+            Gate::Probed {
                 until: NOW.plus_ms(9_000)
             }
         );

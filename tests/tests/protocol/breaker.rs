@@ -233,20 +233,7 @@ async fn two_instances_that_probe_at_once_make_one_call() {
     let limits = world.world.worker.rules.breaker;
     let instances = [Breakers::default(), Breakers::default()];
     let mut now = world.world.clock.now();
-    let owner = Owner("first".to_owned());
-    for _ in 0..limits.max_failures {
-        let leave = instances[0]
-            .leave(table, OPENROUTER, &owner, now, now)
-            .await;
-        let Leave::Given(given) = leave.unwrap() else {
-            panic!("it is closed")
-        };
-        let kind = Some(ErrorKind::Overloaded);
-        instances[0]
-            .tell(table, &given, kind, limits, now)
-            .await
-            .unwrap();
-    }
+    open(&world, limits.max_failures).await;
     for round in 0..3 {
         now = now.plus_ms(limits.cooldown_ms + 1);
         let leaves = (0..10).map(|n| {
@@ -274,5 +261,79 @@ async fn two_instances_that_probe_at_once_make_one_call() {
             .tell(table, &probe, kind, limits, now)
             .await
             .unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_sees_that_somebody_probes_looks_again_soon() {
+    let world = TestWorld::new(&[bot("demo")]).await;
+    let (table, limits) = (&world.world.table, world.world.worker.rules.breaker);
+    let mut now = world.world.clock.now();
+    open(&world, limits.max_failures).await;
+    now = now.plus_ms(limits.cooldown_ms);
+    let probe_until = now.plus_ms(178_000);
+    let [one, other] = ["a", "b"].map(|name| Owner(name.to_owned()));
+    let first = Breakers::default();
+    let probe = first.leave(table, OPENROUTER, &one, probe_until, now);
+    assert!(matches!(probe.await, Ok(Leave::Given(_))));
+    // An instance that has not seen the breaker before the probe.
+    let second = Breakers::default();
+    let soon = now.plus_ms(5_000);
+    let shut = second.shut_until(table, OPENROUTER, now).await;
+    assert_eq!(shut, Ok(Some(soon)));
+    let leave = second.leave(table, OPENROUTER, &other, probe_until, now);
+    assert_eq!(leave.await, Ok(Leave::NotBefore(soon)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_weighs_nothing_keeps_what_was_counted() {
+    let world = TestWorld::new(&[bot("demo")]).await;
+    let (table, limits) = (&world.world.table, world.world.worker.rules.breaker);
+    let now = world.world.clock.now();
+    let owner = Owner("a".to_owned());
+    let gone = Some(ErrorKind::ModelUnavailable);
+    // A model that is gone, before each failure.
+    for failures in 1..=limits.max_failures {
+        let instance = Breakers::default();
+        let leave = instance.leave(table, OPENROUTER, &owner, now, now);
+        let Ok(Leave::Given(before)) = leave.await else {
+            panic!("it is closed")
+        };
+        let told = instance.tell(table, &before, gone, limits, now);
+        told.await.unwrap();
+        open(&world, 1).await;
+        assert_eq!(breaker(&world).await.failures, failures);
+        // A refusal of a call that began before it opened does not close it.
+        let told = instance.tell(table, &before, gone, limits, now);
+        told.await.unwrap();
+        assert_eq!(breaker(&world).await.failures, failures);
+    }
+    assert!(breaker(&world).await.open_until.is_some(), "I7");
+    // A probe that is refused has found somebody.
+    let later = now.plus_ms(limits.cooldown_ms + 1);
+    let instance = Breakers::default();
+    let leave = instance.leave(table, OPENROUTER, &owner, later, later);
+    let Ok(Leave::Given(probe)) = leave.await else {
+        panic!("it is half open")
+    };
+    let told = instance.tell(table, &probe, gone, limits, later);
+    told.await.unwrap();
+    assert!(breaker(&world).await.is_healthy());
+}
+
+/// So many failures in a row, at another instance.
+async fn open(world: &TestWorld, failures: u32) {
+    let (table, limits) = (&world.world.table, world.world.worker.rules.breaker);
+    let now = world.world.clock.now();
+    let owner = Owner("elsewhere".to_owned());
+    for _ in 0..failures {
+        let instance = Breakers::default();
+        let leave = instance.leave(table, OPENROUTER, &owner, now, now).await;
+        let Leave::Given(given) = leave.unwrap() else {
+            panic!("it is closed")
+        };
+        let kind = Some(ErrorKind::Overloaded);
+        let told = instance.tell(table, &given, kind, limits, now);
+        told.await.unwrap();
     }
 }
