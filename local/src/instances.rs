@@ -131,6 +131,7 @@ pub fn sdk(wire: Wire) -> SdkConfig {
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .endpoint_url("http://127.0.0.1")
         .http_client(wire)
+        .timeout_config(clivy::aws::timeouts())
         // It watches answers that come in pieces; these come whole.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .build()

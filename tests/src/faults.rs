@@ -78,6 +78,8 @@ pub enum Fault {
     Error(When),
     /// The effect happens this much later. An effect on an AWS service then happens also when its caller has given up or died.
     Late(Duration),
+    /// No answer ever comes: to what has not happened, or to what has.
+    Silence(When),
     /// The service refuses the call.
     Refused(Refusal),
 }
@@ -145,6 +147,11 @@ impl Faults {
             .unwrap()
             .standing
             .push((name.to_owned(), fault));
+    }
+
+    /// From now on nothing does, any more.
+    pub fn well(&self) {
+        self.plan.lock().unwrap().standing.clear();
     }
 
     /// The effects of a function so far, by name.
@@ -305,6 +312,13 @@ impl Intercept for Faults {
                     self.ask(&call, engines).await;
                     self.ended(&call, None);
                     return Err(Lost);
+                }
+                Some(Fault::Silence(when)) => {
+                    if when == When::After {
+                        self.ask(&call, engines).await;
+                        self.ended(&call, None);
+                    }
+                    std::future::pending::<()>().await;
                 }
                 Some(Fault::Refused(refusal)) => return Ok(refusal.reply(&call)),
             }

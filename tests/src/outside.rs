@@ -448,12 +448,14 @@ impl Http for Outside {
                         return Err(HttpError::Connect);
                     }
                     Some(Fault::Late(by)) => tokio::time::sleep(by).await,
+                    Some(Fault::Silence(When::Before)) => std::future::pending().await,
                     _ => {}
                 }
                 let answer = self.route(&request, &body).await;
                 match fault {
                     Some(Fault::Crash(When::After)) => self.faults.die().await,
                     Some(Fault::Error(When::After)) => Err(HttpError::Broken),
+                    Some(Fault::Silence(_)) => std::future::pending().await,
                     _ => answer,
                 }
             };

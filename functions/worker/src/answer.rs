@@ -18,6 +18,7 @@ use crate::batch::End;
 use crate::burst::{Conversation, gather};
 use crate::deliver;
 use crate::failure::{self, Trouble};
+use crate::insist::insist;
 use crate::keep;
 use crate::record::{Held, Job};
 use crate::release;
@@ -215,11 +216,11 @@ async fn draft(
         },
         sends: 1,
     };
-    let drafted = job
-        .worker
-        .table
-        .draft(id, held.claim.fence, &draft, job.worker.clock.now())
-        .await?;
+    let drafted = insist(job, held, || {
+        let now = job.worker.clock.now();
+        job.worker.table.draft(id, held.claim.fence, &draft, now)
+    });
+    let drafted = drafted.await?;
     match drafted {
         Drafted::Stored(head) => {
             step!(info, "drafted", held.log, {}, "stored the draft");

@@ -15,6 +15,7 @@ use crate::ask::Tried;
 use crate::batch::End;
 use crate::burst::gather;
 use crate::failure::{self, Trouble};
+use crate::insist::insist;
 use crate::observe;
 use crate::record::{Held, Job};
 use crate::release;
@@ -29,10 +30,20 @@ const PAUSED_PATIENCE: Duration = Duration::from_secs(2);
 /// not sent any more, also when that pause is over.
 pub async fn resume(job: &Job<'_>, held: &Held, draft: &Draft) -> Result<End, Trouble> {
     let is_left = gather(job, held).await?.is_left_to_person();
+    // That may have taken a read, and a person may have written meanwhile.
+    let head = job.worker.table.head(&job.trigger.conversation).await?;
+    let is_ours = |head: &Head| {
+        head.claim
+            .as_ref()
+            .is_some_and(|now| now.fence == held.claim.fence)
+    };
+    let Some(head) = head.filter(is_ours) else {
+        return release::fenced_out(job, held, &Tried::default()).await;
+    };
     if is_left && !draft.text.is_empty() {
-        return withhold(job, held, &held.head, draft).await;
+        return withhold(job, held, &head, draft).await;
     }
-    deliver(job, held, &held.head, draft).await
+    deliver(job, held, &head, draft).await
 }
 
 /// Sends a draft, again with the same id and text if need be (I5), and commits. `head` is HEAD after the write that gave
@@ -124,8 +135,22 @@ async fn not_sent(
     release::again(job, seconds).await
 }
 
-/// K6. What has come in meanwhile gets its trigger first, then the burst is committed (I3).
+/// K6. Where the burst cannot be committed, the claim is left to whoever comes next: the record itself, in a moment.
 async fn commit(job: &Job<'_>, held: &Held, head: &Head, draft: &Draft) -> Result<End, Trouble> {
+    let end = try_to_commit(job, held, head, draft).await;
+    if end.is_err() {
+        release::hand_back(job, held, 1, draft.sends).await;
+    }
+    end
+}
+
+/// What has come in meanwhile gets its trigger first, then the burst is committed (I3).
+async fn try_to_commit(
+    job: &Job<'_>,
+    held: &Held,
+    head: &Head,
+    draft: &Draft,
+) -> Result<End, Trouble> {
     // A reply that was sent was sent just before.
     let sent_at = job.worker.clock.now();
     if draft.outcome.status.is_parked() {
@@ -148,28 +173,23 @@ async fn commit(job: &Job<'_>, held: &Held, head: &Head, draft: &Draft) -> Resul
         let (messages, rules) = (held.claim.keys.len(), &job.worker.rules);
         let brake_until = now.plus_ms(rules.loop_pause_ms);
         let is_braked = draft.outcome.status == TurnStatus::Braked;
-        let committed = job
-            .worker
-            .table
-            .commit(Commit {
-                id: &job.trigger.conversation,
-                burst: held.head.burst(),
-                tries: held.head.tries,
-                claim: &held.claim,
-                draft,
-                reply_at: keys::reply_at(&held.claim.keys, now),
-                now,
-                // I9: counted here, where a reply is counted once.
-                window: counts.then(|| held.head.window.after(rules.rate_limit, messages, now)),
-                // A person who writes right now may want a longer pause.
-                brake_until: (is_braked && paused_until <= Some(brake_until))
-                    .then_some(brake_until),
-                used_wanted_model: head.wanted_model(&held.claim.keys).is_some(),
-                counted_day: held.head.counted_day,
-                rearmed: rearmed.as_ref(),
-            })
-            .await?;
-        match committed {
+        let commit = Commit {
+            id: &job.trigger.conversation,
+            burst: held.head.burst(),
+            tries: held.head.tries,
+            claim: &held.claim,
+            draft,
+            reply_at: keys::reply_at(&held.claim.keys, now),
+            now,
+            // I9: counted here, where a reply is counted once.
+            window: counts.then(|| held.head.window.after(rules.rate_limit, messages, now)),
+            // A person who writes right now may want a longer pause.
+            brake_until: (is_braked && paused_until <= Some(brake_until)).then_some(brake_until),
+            used_wanted_model: head.wanted_model(&held.claim.keys).is_some(),
+            counted_day: held.head.counted_day,
+            rearmed: rearmed.as_ref(),
+        };
+        match insist(job, held, || job.worker.table.commit(commit)).await? {
             Committed::Done => {
                 let status = draft.outcome.status.as_str();
                 step!(info, "committed", held.log, { status, }, "committed the burst");

@@ -3,6 +3,7 @@
 //! Path of a burst: [`batch`] (records side by side, each for itself) -> [`record`] (K1: claim, decide or
 //! take over) -> [`answer`] (limits, a kept answer, K4: draft) with [`ask`] and [`rung`] (K3: the models) ->
 //! [`deliver`] (K5: [`send`], K6: commit). What a failure means is in [`failure`], how a claim is left in [`release`].
+//! Writes that must not be lost go through [`insist`].
 //! What persons write in the inbox is sent by [`outgoing`].
 
 mod answer;
@@ -11,6 +12,7 @@ mod batch;
 mod burst;
 mod deliver;
 mod failure;
+mod insist;
 mod keep;
 pub mod observe;
 mod outgoing;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clivy::conversation::bot::Bot;
-use clivy::conversation::decide::{Decision, View, decide};
+use clivy::conversation::decide::{Decision, View, busy_seconds, decide};
 use clivy::conversation::head::{Claim, Head};
 use clivy::conversation::ids::{EpochMs, Owner};
 use clivy::conversation::trigger::{Errand, ModelName, Trigger};
@@ -138,6 +138,15 @@ async fn put_back(
             Ok(true)
         }
         Repended::NoSuchTurn | Repended::NotParked => {
+            let head = job.worker.table.head(id).await?;
+            let in_flight = head.filter(|head| head.burst() == burst);
+            if let Some(claim) = in_flight.and_then(|head| head.claim) {
+                // Its dead letter goes out before the turn is parked. Whoever redrives it in between must find it (I1).
+                let delay_seconds = busy_seconds(claim.until, now);
+                job.send(&job.trigger, delay_seconds, "NotYetParked")
+                    .await?;
+                return Ok(false);
+            }
             step!(info, "nothing_pending", log, { outcome = ?repended, }, "there is nothing to retry");
             Ok(false)
         }

@@ -10,6 +10,7 @@ use crate::answer::fallback;
 use crate::ask::Tried;
 use crate::batch::End;
 use crate::failure::{Trouble, outcome_at};
+use crate::insist::insist;
 use crate::record::{Held, Job};
 
 /// How soon a fenced-out trigger looks again.
@@ -99,11 +100,11 @@ async fn release(
         why,
     };
     let now = job.worker.clock.now();
-    let released = job
-        .worker
-        .table
-        .release(id, held.head.burst(), &held.claim, &release, now)
-        .await?;
+    let released = insist(job, held, || {
+        let table = &job.worker.table;
+        table.release(id, held.head.burst(), &held.claim, &release, now)
+    });
+    let released = released.await?;
     if released == Released::Done {
         step!(info, "released", held.log, {}, "released the claim");
     }

@@ -25,7 +25,7 @@ pub struct Debounce {
 const STORE_SLACK_MS: i64 = 5_000;
 
 /// The longest a trigger waits for somebody else's claim.
-pub(super) const BUSY_CAP_MS: i64 = 30_000;
+const BUSY_CAP_MS: i64 = 30_000;
 
 impl Debounce {
     /// How long after its first trigger a message may still become stored, in milliseconds.
@@ -147,11 +147,20 @@ pub fn decide(view: &View<'_>, debounce: &Debounce) -> Decision {
         if left_ms < 0 {
             return Decision::TakeOver { seen: claim.fence };
         }
-        // One second more, so that the lease is over when the trigger comes back. Never longer than the
-        // cap: the claim may be released long before its lease ends.
-        return rearm(left_ms.saturating_add(1000).min(BUSY_CAP_MS), Later::Busy);
+        return Decision::Rearm {
+            delay_seconds: busy_seconds(claim.until, view.now),
+            why: Later::Busy,
+        };
     }
     unclaimed(head, view, debounce)
+}
+
+/// How long a trigger waits for somebody who holds what it wants until then, in seconds. One more than is left, so that the
+/// lease is over when the trigger comes back; never longer than the cap, because it may be given up long before.
+#[must_use]
+pub fn busy_seconds(until: EpochMs, now: EpochMs) -> u32 {
+    let left_ms = until.since_ms(now).max(0);
+    delay_seconds(left_ms.saturating_add(1000).min(BUSY_CAP_MS))
 }
 
 fn before_it_is_stored(view: &View<'_>, debounce: &Debounce) -> Decision {

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::backoff::delay_seconds;
-use super::decide::{BUSY_CAP_MS, Debounce, Done, Later, View};
+use super::decide::{Debounce, Done, Later, View, busy_seconds};
 use super::ids::{ConversationId, EpochMs, MessageId, MessageKey, Owner, hex};
 
 /// The longest text of a message, in characters. WhatsApp takes far longer ones; people do not read them.
@@ -97,13 +97,13 @@ pub fn decide(view: &View<'_>, debounce: &Debounce) -> Next {
     if outbox.owner.as_ref() == Some(view.owner) {
         return Next::Send;
     }
-    // Whoever holds it sends this one too; this trigger is its cover should they die (I3). A second more than the lease,
-    // so that it is over.
-    match outbox.until.map(|until| until.since_ms(view.now)) {
-        Some(left_ms) if left_ms >= 0 => {
-            rearm(left_ms.saturating_add(1000).min(BUSY_CAP_MS), Later::Busy)
-        }
-        _ => rearm(1000, Later::Changed),
+    // Whoever holds it sends this one too; this trigger is its cover should they die (I3).
+    match outbox.until.filter(|until| *until >= view.now) {
+        Some(until) => Next::Rearm {
+            delay_seconds: busy_seconds(until, view.now),
+            why: Later::Busy,
+        },
+        None => rearm(1000, Later::Changed),
     }
 }
 

@@ -72,6 +72,8 @@ impl State {
             Trouble::Unavailable => Fault::Refused(Refusal::Unavailable),
             Trouble::Throttled => Fault::Refused(Refusal::Throttled),
             Trouble::Conflict => Fault::Refused(Refusal::Conflict),
+            Trouble::Unheard => Fault::Silence(When::Before),
+            Trouble::Unanswered => Fault::Silence(When::After),
             _ => Fault::Late(self.dice.within(LATE)),
         })
     }

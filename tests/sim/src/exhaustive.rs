@@ -1,7 +1,6 @@
 //! Every fault at every effect of scripted scenarios, one at a time; and two at a time for the core ones.
 
 use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -12,9 +11,12 @@ use crate::dice::Dice;
 use crate::plan::{Action, FALLBACK, IN_TEXT, OUT_TEXT, Plan, Script, Step, marker};
 use crate::rates::Rates;
 use crate::report::Report;
+use crate::runner;
 use crate::schedule::{self, Ran};
 
-/// What may happen at an effect.
+/// What may happen at an effect, alone.
+pub const ALONE: [Fault; 2] = [Fault::Silence(When::Before), Fault::Silence(When::After)];
+/// What may happen at an effect, alone or with another one.
 pub const FAULTS: [Fault; 5] = [
     Fault::Error(When::Before),
     Fault::Error(When::After),
@@ -199,7 +201,9 @@ impl Scenario {
     /// As [`Scenario::points`].
     pub fn singles(self) -> Result<Vec<Case>, String> {
         let points = self.points()?.into_iter();
-        let armed = points.flat_map(|(role, index)| FAULTS.map(|fault| vec![(role, index, fault)]));
+        let all = || FAULTS.into_iter().chain(ALONE);
+        let armed =
+            points.flat_map(|(role, index)| all().map(move |fault| vec![(role, index, fault)]));
         Ok(armed
             .map(|armed| Case {
                 scenario: self,
@@ -240,16 +244,14 @@ pub struct Case {
     pub armed: Vec<(Role, usize, Fault)>,
 }
 
-/// Runs all cases on so many threads; what went wrong is printed.
+/// Runs all cases on so many threads; what went wrong is printed. `progress` gets a line now and then.
 #[must_use]
-pub fn run(cases: &[Case], threads: usize) -> Report {
-    schedule::count_panics();
+pub fn run(cases: &[Case], threads: usize, progress: impl Fn(&str)) -> Report {
     let next = AtomicUsize::new(0);
-    let report = Mutex::new(Report::default());
-    let work = || {
+    let work = |report: &Mutex<Report>| {
         while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
             let ran = case.scenario.run(&case.armed);
-            let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut report = runner::locked(report);
             report.add(&ran);
             let happened = ran.all_armed_happened || case.armed.len() > 1;
             let what = match &ran.failure {
@@ -266,12 +268,7 @@ pub fn run(cases: &[Case], threads: usize) -> Report {
             }
         }
     };
-    std::thread::scope(|scope| {
-        for _ in 0..threads.max(1) {
-            let worker = std::thread::Builder::new().stack_size(16 * 1024 * 1024);
-            assert!(worker.spawn_scoped(scope, work).is_ok(), "no thread");
-        }
-    });
-    let _ = std::panic::take_hook();
-    report.into_inner().unwrap_or_else(PoisonError::into_inner)
+    runner::on_threads(threads, work, |line| {
+        progress(&format!("{line}  of {}", cases.len()));
+    })
 }

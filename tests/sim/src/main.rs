@@ -71,7 +71,7 @@ fn main() -> ExitCode {
                     .flatten()
                     .step_by(args.every.max(1))
                     .collect();
-                exhaustive::run(&cases, args.threads)
+                exhaustive::run(&cases, args.threads, progress)
             }
             Err(what) => {
                 eprintln!("{what}");

@@ -19,6 +19,10 @@ pub enum Trouble {
     Throttled,
     /// A transaction is at work on the item.
     Conflict,
+    /// The call is never answered, and has no effect.
+    Unheard,
+    /// The call has its effect, and is never answered.
+    Unanswered,
     /// The effect happens later.
     Late,
     /// A batch is invoked twice.
@@ -47,7 +51,7 @@ pub enum Trouble {
 
 impl Trouble {
     /// All of it.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::CrashBefore,
         Self::CrashAfter,
         Self::AnswerLost,
@@ -55,6 +59,8 @@ impl Trouble {
         Self::Unavailable,
         Self::Throttled,
         Self::Conflict,
+        Self::Unheard,
+        Self::Unanswered,
         Self::Late,
         Self::BatchTwice,
         Self::RecordTwice,
@@ -86,6 +92,8 @@ impl Trouble {
             Self::Unavailable => "503",
             Self::Throttled => "throttled",
             Self::Conflict => "transaction conflict",
+            Self::Unheard => "unheard",
+            Self::Unanswered => "never answered",
             Self::Late => "late",
             Self::BatchTwice => "batch delivered twice",
             Self::RecordTwice => "record twice in a batch",
@@ -105,7 +113,7 @@ impl Trouble {
     fn odds(self) -> (u64, u64) {
         match self {
             Self::CrashBefore | Self::CrashAfter | Self::AnswerLost => (3, 1),
-            Self::Failed | Self::Unavailable => (4, 1),
+            Self::Failed | Self::Unavailable | Self::Unheard | Self::Unanswered => (4, 1),
             Self::Throttled | Self::Conflict => (4, 2),
             Self::Late => (3, 2),
             Self::BatchTwice => (3, 8),

@@ -1,7 +1,7 @@
 //! Runs many seeds on all cores: one runtime a thread, the seeds handed out one after another.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use clivy::clock::{Clock, SystemClock};
@@ -51,14 +51,9 @@ struct Run {
     is_over: AtomicBool,
     stops_at_once: bool,
     watch: Watch,
-    report: Mutex<Report>,
 }
 
 impl Run {
-    fn report(&self) -> MutexGuard<'_, Report> {
-        self.report.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The next seed: first those that have failed before.
     fn next_seed(&self) -> Option<u64> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
@@ -73,11 +68,11 @@ impl Run {
         (goes_on && !self.is_over.load(Ordering::Relaxed)).then_some(self.first + number - old)
     }
 
-    fn work(&self) {
+    fn work(&self, report: &Mutex<Report>) {
         while let Some(seed) = self.next_seed() {
             let ran = schedule::run(seed);
             let again = (seed % TWICE == 0).then(|| schedule::run(seed));
-            let mut report = self.report();
+            let mut report = locked(report);
             report.add(&ran);
             if let Some(failure) = &ran.failure {
                 println!(
@@ -114,8 +109,7 @@ pub fn run(
     stops_at_once: bool,
     progress: impl Fn(&str),
 ) -> Report {
-    schedule::count_panics();
-    let run = Arc::new(Run {
+    let run = Run {
         seeds,
         first,
         next: AtomicU64::new(0),
@@ -123,23 +117,42 @@ pub fn run(
         is_over: AtomicBool::new(false),
         stops_at_once,
         watch: Watch::start(),
-        report: Mutex::default(),
+    };
+    on_threads(threads, |report| run.work(report), progress)
+}
+
+/// Has so many threads do the work, each on a stack that is deep enough, and collects what they report. `progress` gets a line
+/// now and then.
+#[must_use]
+pub fn on_threads(
+    threads: usize,
+    work: impl Fn(&Mutex<Report>) + Sync,
+    progress: impl Fn(&str),
+) -> Report {
+    schedule::count_panics();
+    let report = Mutex::new(Report::default());
+    let watch = Watch::start();
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads.max(1))
+            .map(|_| {
+                let worker = std::thread::Builder::new().stack_size(STACK_BYTES);
+                worker.spawn_scoped(scope, || work(&report)).unwrap()
+            })
+            .collect();
+        while workers.iter().any(|worker| !worker.is_finished()) {
+            std::thread::sleep(Duration::from_millis(500));
+            let line = locked(&report).progress(watch.passed());
+            progress(&line);
+        }
+        for worker in workers {
+            assert!(worker.join().is_ok(), "a thread of the simulation panicked");
+        }
     });
-    let workers: Vec<_> = (0..threads.max(1))
-        .map(|_| {
-            let run = Arc::clone(&run);
-            let worker = std::thread::Builder::new().stack_size(STACK_BYTES);
-            worker.spawn(move || run.work()).unwrap()
-        })
-        .collect();
-    while workers.iter().any(|worker| !worker.is_finished()) {
-        std::thread::sleep(Duration::from_millis(500));
-        let line = run.report().progress(run.watch.passed());
-        progress(&line);
-    }
-    for worker in workers {
-        assert!(worker.join().is_ok(), "a thread of the simulation panicked");
-    }
     let _ = std::panic::take_hook();
-    std::mem::take(&mut run.report())
+    report.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The report, for one schedule.
+pub fn locked(report: &Mutex<Report>) -> MutexGuard<'_, Report> {
+    report.lock().unwrap_or_else(PoisonError::into_inner)
 }

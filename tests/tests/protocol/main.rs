@@ -20,6 +20,7 @@ mod kept;
 mod ladder;
 mod ledger;
 mod limits;
+mod long_trouble;
 mod model_fails;
 mod opting;
 mod overtaken;
