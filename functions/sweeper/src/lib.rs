@@ -6,20 +6,31 @@ mod report;
 pub mod settings;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use clivy::clock::Clock;
 use clivy::conversation::head::Head;
 use clivy::conversation::ids::{EpochMs, MessageKey};
+use clivy::conversation::outgoing::Outbox;
 use clivy::conversation::trigger::{Errand, Trigger};
 use clivy::metrics::Metrics;
 use clivy::pseudonym::{CannotOpen, Pseudonyms};
 use clivy::queue::{Queue, QueueError};
 use clivy::table::{Owed, OwedTo, Table, TableError, keys};
+use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
 use settings::Settings;
 
-/// Stop this long before the deadline; what is left is owed a minute later too.
+/// Begin nothing this long before the deadline; what is left is owed a minute later too.
 const MARGIN_MS: i64 = 3_000;
+/// What was begun and hangs is left this long before the deadline: the run's report takes up to 2 s.
+const REPORT_MS: i64 = 2_500;
+/// Conversations that are looked at at the same time.
+const AT_ONCE: usize = 8;
+/// How long a hold (a claim, a pause, a backoff) counts after its end. Its own trigger comes a little later than that: it was
+/// sent with the rest rounded up to whole seconds, and the queue takes its time. One that has not come by then is lost (I3);
+/// before, a hit would be a false alarm.
+const HOLD_GRACE_MS: i64 = 10_000;
 
 /// Everything the sweeper needs.
 #[derive(Debug)]
@@ -53,6 +64,16 @@ pub struct Swept {
     pub oldest_owed_ms: i64,
     /// Whether every part of the index was looked at.
     pub complete: bool,
+}
+
+impl Swept {
+    /// Adds what a look at one conversation has found.
+    fn count(&mut self, seen: &Self) {
+        self.hits += seen.hits;
+        self.turns_without_outcome += seen.turns_without_outcome;
+        self.failed += seen.failed;
+        self.oldest_owed_ms = self.oldest_owed_ms.max(seen.oldest_owed_ms);
+    }
 }
 
 /// Trouble with one conversation.
@@ -114,55 +135,97 @@ impl Sweeper {
     /// One run, until everything has been looked at or the deadline is near.
     ///
     /// # Errors
-    /// The index cannot be read.
+    /// A part of the index cannot be read; what the others hold was swept all the same.
     pub async fn sweep(&self, deadline: EpochMs) -> Result<Swept, TableError> {
         let patience_ms = self.patience_ms.min(self.outcome_patience_ms);
-        let before = self.clock.now().plus_ms(-patience_ms);
+        let begun = self.clock.now();
+        let before = begun.plus_ms(-patience_ms);
+        let left_ms = deadline.since_ms(begun).saturating_sub(REPORT_MS);
+        let left = Duration::from_millis(u64::try_from(left_ms).unwrap_or_default());
         let mut swept = Swept::default();
-        let looked = self.look_at_all(before, deadline, &mut swept).await;
+        let mut trouble = None;
+        let looks = self.look_at_all(before, deadline, &mut swept, &mut trouble);
+        // One that is ended here is not complete, and its report says so.
+        let _ = tokio::time::timeout(left, looks).await;
         self.log(swept);
-        match looked {
-            Ok(()) => Ok(Box::pin(self.report(swept, before)).await),
-            Err(error) => {
+        match trouble {
+            None => Ok(Box::pin(self.report(swept, before)).await),
+            Some(error) => {
                 self.report_failed(swept);
                 Err(error)
             }
         }
     }
 
+    /// Looks at every part of the index. One that cannot be read keeps no other from being swept (I1); `trouble` is the first
+    /// that there was.
     async fn look_at_all(
         &self,
         before: EpochMs,
         deadline: EpochMs,
         swept: &mut Swept,
-    ) -> Result<(), TableError> {
-        for shard in 0..keys::OWED_SHARDS {
-            let mut from = None;
-            loop {
-                if deadline.since_ms(self.clock.now()) < MARGIN_MS {
-                    return Ok(());
-                }
-                let page = self.table.owed(shard, before, from).await?;
-                swept.failed += page.malformed;
-                for owed in &page.owed {
-                    self.trigger(owed, swept).await;
-                }
-                from = page.next;
-                if from.is_none() {
-                    break;
+        trouble: &mut Option<TableError>,
+    ) {
+        let mut is_whole = true;
+        for shard in shards(self.clock.now()) {
+            match self.look_at_shard(shard, before, deadline, swept).await {
+                Ok(is_done) => is_whole &= is_done,
+                Err(error) => {
+                    is_whole = false;
+                    *trouble = trouble.take().or(Some(error));
                 }
             }
         }
-        swept.complete = true;
-        Ok(())
+        swept.complete = is_whole;
     }
 
-    /// One conversation must not keep the others from being swept.
-    async fn trigger(&self, owed: &Owed, swept: &mut Swept) {
+    /// Looks at one part of the index, page by page; true when it got to its end.
+    async fn look_at_shard(
+        &self,
+        shard: u32,
+        before: EpochMs,
+        deadline: EpochMs,
+        swept: &mut Swept,
+    ) -> Result<bool, TableError> {
+        let mut from = None;
+        loop {
+            if self.is_late(deadline) {
+                return Ok(false);
+            }
+            let page = self.table.owed(shard, before, from).await?;
+            swept.failed += page.malformed;
+            let looks = page.owed.into_iter();
+            let looks = looks.map(|owed| self.look_at(owed, deadline));
+            let mut looks = stream::iter(looks).buffer_unordered(AT_ONCE);
+            let mut is_whole = true;
+            while let Some(seen) = looks.next().await {
+                match seen {
+                    Some(seen) => swept.count(&seen),
+                    None => is_whole = false,
+                }
+            }
+            from = page.next;
+            if !is_whole || from.is_none() {
+                return Ok(is_whole);
+            }
+        }
+    }
+
+    /// Whether too little time is left to begin anything.
+    fn is_late(&self, deadline: EpochMs) -> bool {
+        deadline.since_ms(self.clock.now()) < MARGIN_MS
+    }
+
+    /// Looks at one conversation, which must not keep the others from being swept; none when it is too late for that.
+    async fn look_at(&self, owed: Owed, deadline: EpochMs) -> Option<Swept> {
+        if self.is_late(deadline) {
+            return None;
+        }
+        let mut seen = Swept::default();
         let conversation = self.pseudonyms.conversation(&owed.id);
-        match self.look(owed, swept).await {
+        match self.look(&owed, &mut seen).await {
             Ok(true) => {
-                swept.hits += 1;
+                seen.hits += 1;
                 let owed_ms = self.clock.now().since_ms(owed.since);
                 tracing::warn!(
                     step = "swept",
@@ -174,14 +237,15 @@ impl Sweeper {
             // Answered since the index was written.
             Ok(false) => {}
             Err(error) => {
-                swept.failed += 1;
+                seen.failed += 1;
                 tracing::error!(step = "not_swept", conversation, %error, "no trigger could be sent");
             }
         }
+        Some(seen)
     }
 
     /// Sends a trigger if nobody else will; true when it did.
-    async fn look(&self, owed: &Owed, swept: &mut Swept) -> Result<bool, Trouble> {
+    async fn look(&self, owed: &Owed, seen: &mut Swept) -> Result<bool, Trouble> {
         let Some(head) = self.table.head(&owed.id).await? else {
             return Ok(false);
         };
@@ -190,9 +254,9 @@ impl Sweeper {
             return self.send_on(owed, &head, key, now).await;
         }
         let waits_ms = head.waits_since(now).map_or(0, |since| now.since_ms(since));
-        swept.oldest_owed_ms = swept.oldest_owed_ms.max(waits_ms);
+        seen.oldest_owed_ms = waits_ms;
         if has_no_outcome(&head, now, self.outcome_patience_ms) {
-            swept.turns_without_outcome += 1;
+            seen.turns_without_outcome += 1;
             tracing::error!(
                 step = "turn_without_outcome",
                 conversation = self.pseudonyms.conversation(&owed.id),
@@ -220,7 +284,7 @@ impl Sweeper {
         now: EpochMs,
     ) -> Result<bool, Trouble> {
         let is_late = now.since_ms(owed.since) >= self.patience_ms;
-        if !is_late || !head.outbox.is_abandoned(key, now) {
+        if !is_late || !is_left(&head.outbox, key, now) {
             return Ok(false);
         }
         let trigger = Trigger {
@@ -243,15 +307,28 @@ impl Sweeper {
     }
 }
 
-/// Whether something is owed that nobody holds: no live claim, no pause, no backoff. Those have their triggers, and
-/// one more every minute would only pile up.
+/// The parts of the index, from another one on each minute: where runs do not get to their end, it is not always the same
+/// customers who are not looked at (I1).
+fn shards(now: EpochMs) -> impl Iterator<Item = u32> {
+    let minute = now.0.div_euclid(60_000);
+    let first = minute.rem_euclid(i64::from(keys::OWED_SHARDS));
+    let first = u32::try_from(first).unwrap_or_default();
+    (0..keys::OWED_SHARDS).map(move |n| (first + n) % keys::OWED_SHARDS)
+}
+
+/// Whether something is owed that nobody holds: no live claim, no pause, no backoff, none that has just ended. Those have
+/// their triggers, and one more every minute would only pile up.
 fn is_stuck(head: &Head, now: EpochMs) -> bool {
+    let holds = |until| lasts(until, now.plus_ms(-HOLD_GRACE_MS));
     match &head.claim {
-        Some(claim) => !lasts(Some(claim.until), now),
-        None => {
-            !head.pend.is_empty() && !lasts(head.paused_until, now) && !lasts(head.retry_at, now)
-        }
+        Some(claim) => !holds(Some(claim.until)),
+        None => !head.pend.is_empty() && !holds(head.paused_until) && !holds(head.retry_at),
     }
+}
+
+/// Whether a person's message is to be sent and nobody is at it, nor was until just now.
+fn is_left(outbox: &Outbox, key: &MessageKey, now: EpochMs) -> bool {
+    outbox.is_abandoned(key, now.plus_ms(-HOLD_GRACE_MS))
 }
 
 /// Whether the customer has waited too long for us. A person's pause and a rate limit are no wait of ours.
@@ -264,4 +341,85 @@ fn has_no_outcome(head: &Head, now: EpochMs, patience_ms: i64) -> bool {
 
 fn lasts(until: Option<EpochMs>, now: EpochMs) -> bool {
     until.is_some_and(|until| until >= now)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clivy::conversation::head::Claim;
+    use clivy::conversation::ids::{Fence, Owner};
+
+    use super::*;
+
+    const NOW: EpochMs = EpochMs(1_763_604_905_000);
+
+    fn key() -> MessageKey {
+        MessageKey::new("M#1".to_owned())
+    }
+
+    fn pending() -> Head {
+        Head {
+            pend: [key()].into(),
+            ..Head::default()
+        }
+    }
+
+    /// Answers that are owed, and held until then.
+    fn held(until: EpochMs) -> [Head; 3] {
+        let claim = Claim {
+            fence: Fence(1),
+            owner: Owner("x".to_owned()),
+            until,
+            since: NOW,
+            keys: [key()].into(),
+            draft: None,
+        };
+        [
+            Head {
+                paused_until: Some(until),
+                ..pending()
+            },
+            Head {
+                retry_at: Some(until),
+                ..pending()
+            },
+            Head {
+                claim: Some(claim),
+                ..Head::default()
+            },
+        ]
+    }
+
+    #[test]
+    fn a_hold_counts_until_its_own_trigger_must_have_come() {
+        for (ended_ms, is_over) in [(-1, false), (0, false), (10_000, false), (10_001, true)] {
+            let until = NOW.plus_ms(-ended_ms);
+            for head in held(until) {
+                assert_eq!(is_stuck(&head, NOW), is_over, "{ended_ms}: {head:?}");
+            }
+            let outbox = Outbox {
+                keys: [key()].into(),
+                until: Some(until),
+                ..Outbox::default()
+            };
+            assert_eq!(is_left(&outbox, &key(), NOW), is_over, "{ended_ms}");
+        }
+        assert!(is_stuck(&pending(), NOW), "nobody ever held it");
+        assert!(!is_stuck(&Head::default(), NOW), "nothing is owed");
+    }
+
+    #[test]
+    fn each_part_of_the_index_comes_first_in_its_turn() {
+        let all: BTreeSet<u32> = (0..keys::OWED_SHARDS).collect();
+        let runs = (0..i64::from(keys::OWED_SHARDS)).map(|n| -> Vec<u32> {
+            let run: Vec<u32> = shards(NOW.plus_ms(n * 60_000)).collect();
+            assert_eq!(run.iter().copied().collect::<BTreeSet<_>>(), all);
+            assert_eq!(run.len(), all.len());
+            run
+        });
+        let first: BTreeSet<u32> = runs.map(|run| run[0]).collect();
+        assert_eq!(first, all);
+        assert_eq!(shards(EpochMs(-1)).next(), Some(keys::OWED_SHARDS - 1));
+    }
 }

@@ -29,11 +29,11 @@ pub struct Settled {
 }
 
 /// I1 in numbers: so long after all is well nothing is owed any more. A pause that was just begun (60 s), the lease of
-/// an owner that has just died (62 s), the sweeper's patience with it (90 s) and its period (60 s), and then the
-/// outcome deadline of what comes in last.
+/// an owner that has just died (62 s), for how long the sweeper lets it count after its end (10 s), the sweeper's patience
+/// with it (90 s) and its period (60 s), and then the outcome deadline of what comes in last.
 #[must_use]
 pub fn bound() -> Duration {
-    Duration::from_secs(60 + 62 + 90 + 60 + u64::from(OUTCOME_DEADLINE_SECONDS))
+    Duration::from_secs(60 + 62 + 10 + 90 + 60 + u64::from(OUTCOME_DEADLINE_SECONDS))
 }
 
 /// The longest that a record without an owner can hide: its visibility timeout and the longest delay, twice.

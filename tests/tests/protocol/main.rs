@@ -25,6 +25,7 @@ mod model_fails;
 mod opting;
 mod overtaken;
 mod records;
+mod sweeping;
 mod takeover;
 mod takeover_races;
 mod twins;
