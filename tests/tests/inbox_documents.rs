@@ -206,13 +206,14 @@ async fn a_bots_file_is_written_again_only_when_it_says_something_else() {
     )
     .await
     .expect(201);
-    // A bot that was deleted is written again.
+    // A bot that was deleted stays away until the file says something else.
     assert_eq!(api.delete(DEMO).await.status, 204);
-    world
-        .world
-        .put_bots(std::slice::from_ref(&demo))
-        .await
-        .unwrap();
+    let file = std::slice::from_ref(&demo);
+    world.world.put_bots(file).await.unwrap();
+    assert_eq!(api.get(DEMO).await.status, 404);
+    demo.name = "Toko lain".to_owned();
+    let file = std::slice::from_ref(&demo);
+    world.world.put_bots(file).await.unwrap();
     assert_eq!(api.get(DEMO).await.expect(200)["version"], 5);
 }
 

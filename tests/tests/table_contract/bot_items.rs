@@ -1,5 +1,7 @@
 //! The items of a bot: those of other versions, and what a file changes in them.
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use clivy::conversation::bot::{Bot, Document, Gateway};
 use clivy::conversation::bot_limits::MAX_DOCUMENTS;
@@ -22,6 +24,23 @@ async fn remove(e: &Endpoint, bot: &Bot, sk: &str, attributes: &str) {
         .key("sk", text(sk));
     let removed = at.update_expression(format!("REMOVE {attributes}"));
     removed.send().await.unwrap();
+}
+
+/// Takes a copy of an item, which [`put_back`] puts where it was.
+async fn copy(e: &Endpoint, pk: &str, sk: &str) -> HashMap<String, AttributeValue> {
+    let item = e.raw(pk, sk).await;
+    item.expect("no item").into_iter().collect()
+}
+
+/// As if the operation that deleted it had been cut short.
+async fn put_back(e: &Endpoint, item: HashMap<String, AttributeValue>) {
+    let put = e.client.put_item().table_name(&e.name);
+    put.set_item(Some(item)).send().await.unwrap();
+}
+
+async fn delete(e: &Endpoint, bot: &Bot, at: i64) {
+    let deleted = e.table.delete_bot(&bot.owner, &bot.bot_id, after(at));
+    deleted.await.unwrap();
 }
 
 async fn state(e: &Endpoint, bot: &Bot) -> BotState {
@@ -148,4 +167,89 @@ pub async fn a_file_may_have_as_many_documents_as_a_bot(e: &Endpoint) {
     }
     let too_many = file("D", MAX_DOCUMENTS + 1);
     assert!(e.table.put_bot(&too_many, NOW).await.is_err());
+}
+
+pub async fn a_file_takes_a_bot_from_an_owner_whose_deletion_was_cut_short(e: &Endpoint) {
+    let toko = bot("toko", "t1");
+    e.table.put_bot(&toko, NOW).await.unwrap();
+    let (pk, sk) = (keys::owner(&toko.owner), keys::bot_of_owner(&toko.bot_id));
+    let listed = copy(e, &pk, &sk).await;
+    delete(e, &toko, 1).await;
+    put_back(e, listed).await;
+    let of_sari = Bot {
+        owner: owner("sari"),
+        ..toko.clone()
+    };
+    e.table.put_bot(&of_sari, after(2)).await.unwrap();
+    assert_eq!(
+        e.table.bot(&toko.bot_id).await.unwrap().as_ref(),
+        Some(&of_sari)
+    );
+    let none: Vec<BotId> = Vec::new();
+    assert_eq!(e.table.bots_of(&toko.owner).await.unwrap(), none, "I12");
+    let theirs = e.table.bots_of(&of_sari.owner).await.unwrap();
+    assert_eq!(theirs, std::slice::from_ref(&toko.bot_id));
+}
+
+pub async fn a_deleted_bot_stays_away_until_its_file_says_something_else(e: &Endpoint) {
+    let file = bot("toko", "t1");
+    e.table.sync_bot(&file, NOW).await.unwrap();
+    delete(e, &file, 1).await;
+    let gateway = Gateway {
+        url: "http://g".to_owned(),
+        ..file.gateway.clone()
+    };
+    let moved = Bot {
+        gateway,
+        ..file.clone()
+    };
+    for same in [&file, &moved] {
+        e.table.sync_bot(same, after(2)).await.unwrap();
+        let state = state(e, same).await;
+        assert!(matches!(state, BotState::Deleted(_)), "{state:?}");
+    }
+    let renamed = Bot {
+        name: "Baru".to_owned(),
+        ..file.clone()
+    };
+    e.table.sync_bot(&renamed, after(3)).await.unwrap();
+    let there = e.table.bot(&file.bot_id).await.unwrap();
+    assert_eq!(there.as_ref(), Some(&renamed));
+    // Made again by an edit, it is what that said.
+    delete(e, &file, 4).await;
+    let gone = state(e, &file).await;
+    assert!(matches!(edit(e, &gone, &file).await, Edited::Done(_)));
+    e.table.sync_bot(&renamed, after(5)).await.unwrap();
+    let there = e.table.bot(&file.bot_id).await.unwrap();
+    assert_eq!(there.as_ref(), Some(&file));
+}
+
+pub async fn a_deletion_that_is_late_leaves_the_next_bot_alone(e: &Endpoint) {
+    let with = |title: &str| Bot {
+        documents: vec![document(title)],
+        ..bot("toko", "t1")
+    };
+    let (first, next) = (with("A"), with("B"));
+    e.table.put_bot(&first, NOW).await.unwrap();
+    delete(e, &first, 1).await;
+    let gone = state(e, &first).await.version();
+    e.table.put_bot(&next, after(2)).await.unwrap();
+    let erase = |gone| e.table.erase_leftovers(&next.bot_id, gone);
+    assert_eq!(erase(gone).await, Ok(()));
+    let there = e.table.bot(&next.bot_id).await.unwrap();
+    assert_eq!(there.as_ref(), Some(&next), "it is there again");
+    // That one is deleted too, as far as its document.
+    let (pk, sk) = (
+        keys::bot(&next.bot_id),
+        keys::document(&DocumentId::in_file(0)),
+    );
+    let left = copy(e, &pk, &sk).await;
+    delete(e, &next, 3).await;
+    put_back(e, left).await;
+    let newer = state(e, &next).await.version();
+    for (mark, is_left) in [(gone, true), (newer, false)] {
+        assert_eq!(erase(mark).await, Ok(()));
+        let left = e.table.documents(&next.bot_id).await.unwrap();
+        assert_eq!(!left.is_empty(), is_left, "{mark:?}");
+    }
 }

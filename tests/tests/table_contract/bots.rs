@@ -435,7 +435,8 @@ pub async fn a_deleted_bot_leaves_a_mark_and_nothing_else(e: &Endpoint) {
         assert_eq!(e.table.bot_of_token("t1").await.unwrap(), None);
         assert!(e.table.bots_of(&budi).await.unwrap().is_empty());
     }
-    e.table.erase_leftovers(&toko.bot_id).await.unwrap();
+    let gone = e.table.bot_state(&toko.bot_id).await.unwrap().version();
+    e.table.erase_leftovers(&toko.bot_id, gone).await.unwrap();
     // A bot of somebody else is not deleted with it.
     made(
         e,

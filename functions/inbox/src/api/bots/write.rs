@@ -131,8 +131,9 @@ pub async fn write(
             make(current.map(|stored| &stored.bot))?,
             inbox.allow_private_gateways,
         )?;
-        if let BotState::Deleted(_) = state {
-            inbox.table.erase_leftovers(&bot_id).await?;
+        if let BotState::Deleted(was) = &state {
+            let gone = was.stamp.version;
+            inbox.table.erase_leftovers(&bot_id, gone).await?;
         }
         let edit = BotEdit {
             before: &state,
