@@ -1,7 +1,7 @@
 //! The inbox function: the business's side. Every chat, the bots, what it costs, and the page that shows them.
 //!
-//! Path of a request: [`router`] -> [`auth`] (who, and whose bot) -> one handler of [`api`] -> the table. [`page`] serves
-//! the web page, which uses the same API.
+//! Path of a request: [`raw_path`] (on AWS) -> [`router`] -> [`auth`] (who, and whose bot) -> one handler of [`api`] -> the
+//! table. [`page`] serves the web page, which uses the same API.
 
 pub mod api;
 pub mod auth;
@@ -13,6 +13,7 @@ pub mod if_match;
 mod measure;
 mod page;
 mod problem;
+pub mod raw_path;
 pub mod settings;
 mod time;
 

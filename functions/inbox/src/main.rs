@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clivy::{aws, secrets::Renewing, telemetry};
-use inbox::{Inbox, settings::Settings};
+use inbox::{Inbox, raw_path, settings::Settings};
 use lambda_http::{Request, Service, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
@@ -20,7 +20,7 @@ async fn main() -> anyhow::Result<()> {
         let renewing = Arc::clone(&renewing);
         async move {
             let mut router = renewing.current().await.1.clone();
-            router.call(request).await
+            router.call(raw_path::whole(request)).await
         }
     });
     lambda_http::run(handler)

@@ -8,7 +8,8 @@ use clivy::table::{BotEdit, BotState, Edited};
 use crate::{Failure, Smoke};
 
 /// The bot's id, and its owner's: who makes an API key for this owner sees its conversations in the inbox.
-pub const NAME: &str = "smoke-test";
+pub use clivy::conversation::ids::SMOKE_TEST as NAME;
+
 /// Two hooks of one deployment may make the bot at the same time.
 const TRIES: u32 = 3;
 

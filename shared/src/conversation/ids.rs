@@ -66,6 +66,10 @@ pub enum InvalidId {
     Character,
 }
 
+/// The id of the bot by which a deployment tests itself, and of its owner. Nobody else may make this bot: whoever had its id
+/// would stop every deployment.
+pub const SMOKE_TEST: &str = "smoke-test";
+
 const MAX_ID_CHARACTERS: usize = 200;
 
 fn checked(value: &str, allowed: impl Fn(char) -> bool) -> Result<String, InvalidId> {

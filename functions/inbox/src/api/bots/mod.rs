@@ -137,7 +137,7 @@ async fn get(State(inbox): State<Arc<Inbox>>, on: OnBot<Viewer>) -> Result<Respo
 /// Makes a bot, or changes its settings. The state before is kept as a version.
 #[utoipa::path(put, operation_id = "put_bot", path = "/api/bots/{bot}", tag = "bots", request_body = Settings,
     params(
-        ("bot" = String, Path, description = "The bot's id: the gateway's instance name, 1 to 200 characters without / and control characters"),
+        ("bot" = String, Path, description = "The bot's id: the gateway's instance name, 1 to 200 characters without / and control characters, and a new one without # ? % too"),
         ("If-Match" = Option<String>, Header, description = "Only over this version"),
     ),
     responses(
