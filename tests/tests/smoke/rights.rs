@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
+use clivy::conversation::bot::Bot;
+use clivy::table::{BotEdit, Edited};
 use local::engines::Through;
 use percent_encoding::percent_decode_str;
 use tests::faults::Role;
@@ -17,6 +20,27 @@ async fn deployed(policies: Policies) -> (Arc<Stage>, Arc<Guard>) {
     stage.start_live();
     stage.hook().await.unwrap();
     (stage, guard)
+}
+
+/// Somebody switches the test bot off: the next test has to give it a new token before it can use it.
+async fn switch_off(stage: &Stage) {
+    let table = &stage.webhook.get().unwrap().table;
+    let was = stage.bot().await;
+    let before = table.bot_state(&was.bot_id).await.unwrap();
+    let off = Bot {
+        active: false,
+        ..was
+    };
+    let edit = BotEdit {
+        before: &before,
+        bot: &off,
+        by: "somebody",
+        now: stage.day.world.clock.now(),
+    };
+    let edited = table.edit_bot(&edit).await.unwrap();
+    assert!(matches!(edited, Edited::Done(_)), "{edited:?}");
+    // The functions see it when they read the bot anew.
+    tokio::time::sleep(Duration::from_secs(60)).await;
 }
 
 /// Of the two services that are called past the engines, by the requests themselves.
@@ -47,7 +71,13 @@ async fn the_smoke_test_may_do_what_it_does_and_nothing_else() {
     let policies = allowed(&Template::load().unwrap());
     let (stage, guard) = deployed(policies.clone()).await;
     assert_eq!(stage.reports(), ["Succeeded"]);
+    let token = stage.token().await;
+    switch_off(&stage).await;
+    stage.hook().await.unwrap();
     assert_eq!(guard.refused(), [].into());
+    assert_eq!(stage.reports(), ["Succeeded", "Succeeded"]);
+    let bot = stage.bot().await;
+    assert!(bot.active && bot.gateway.token != token);
     let smoke = Role::Smoke.binary();
     let mut used = guard.used()[smoke].clone();
     used.extend(of_requests(&stage));

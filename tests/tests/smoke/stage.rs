@@ -73,7 +73,7 @@ struct State {
 pub struct Stage {
     pub day: TestWorld,
     pub hooks: OnceLock<Hooks>,
-    webhook: OnceLock<Webhook>,
+    pub webhook: OnceLock<Webhook>,
     worker: OnceLock<Arc<Worker>>,
     state: Mutex<State>,
 }
