@@ -9,7 +9,10 @@
 
 use std::collections::BTreeSet;
 
+use clivy::access::Role;
+use serde_json::json;
 use tests::api::{Api, Reply};
+use tests::bubbles::bot;
 use tests::world::TestWorld;
 
 /// What a first load may weigh, uncompressed, in bytes: the page, and everything it needs to show the chats.
@@ -138,4 +141,20 @@ async fn a_first_load_is_less_than_100_kilobytes_without_compression() {
     let files: usize = loaded.iter().map(|(_, reply)| reply.body.len()).sum();
     let all = page.len() + files;
     assert!(all <= FIRST_LOAD, "{all} bytes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_page_says_of_a_deleted_document_is_so() {
+    let world = TestWorld::new(&[bot("demo")]).await;
+    let api = world.api(Role::Owner).await;
+    let folder = folder_of(&text(&api.get("/").await));
+    let script = text(&api.get(&format!("{folder}/documents.js")).await);
+    assert!(script.contains("Its versions stay, and can be brought back."));
+    let path = "/api/bots/demo/documents/promo";
+    let document = json!({"title": "Promo", "kind": "info", "content": "diskon 10%"});
+    api.put(path, document).await.expect(201);
+    assert_eq!(api.delete(path).await.status, 204);
+    let restore = format!("{path}/versions/1/restore");
+    let back = api.post(&restore, json!({})).await.expect(201);
+    assert_eq!(back["content"], "diskon 10%");
 }

@@ -125,7 +125,7 @@ class Documents {
   }
 
   async delete() {
-    if (!(await sure('Delete this document?', 'The bot does not know it any more. Its versions are deleted with it.', 'Delete'))) return;
+    if (!(await sure('Delete this document?', 'The bot does not know it any more. Its versions stay, and can be brought back.', 'Delete'))) return;
     try {
       await remove(this.context.of(['documents', this.id]));
       this.saved = null;
