@@ -8,6 +8,7 @@ pub mod faults;
 pub mod front;
 pub mod gateway;
 mod greeting;
+mod host;
 mod inside;
 pub mod instances;
 pub mod invoke;

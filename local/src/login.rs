@@ -1,13 +1,12 @@
 //! The way from the phone page into the inbox, by one click: a key that lasts a working day, in the inbox's own cookie.
 //! Whoever can ask this is an owner, so only this machine may, and no other site's page in its browser.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Query, State};
-use axum::http::header::{CACHE_CONTROL, HOST, LOCATION, SET_COOKIE};
-use axum::http::uri::Authority;
+use axum::http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -17,6 +16,8 @@ use clivy::conversation::ids::BotId;
 use clivy::random;
 use clivy::table::Table;
 use serde::Deserialize;
+
+use crate::host;
 
 /// Where the click goes.
 pub const PATH: &str = "/demo/inbox";
@@ -91,8 +92,8 @@ async fn log_in(
     Query(wanted): Query<Wanted>,
     headers: HeaderMap,
 ) -> Response {
-    let Some(host) = host(&headers) else {
-        return (StatusCode::FORBIDDEN, "Ask by this machine's address.\n").into_response();
+    let Some(host) = host::of_this_machine(&headers) else {
+        return host::refusal();
     };
     if !is_own_page(&headers) {
         let refusal = "Open the inbox from the phone page.\n";
@@ -117,19 +118,6 @@ async fn log_in(
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
-}
-
-/// The host by which this machine was asked, without the port. A name other than `localhost` may be anybody's: a page of
-/// theirs would count as this one's own once the name points here.
-fn host(headers: &HeaderMap) -> Option<String> {
-    let authority: Authority = headers.get(HOST)?.to_str().ok()?.parse().ok()?;
-    let host = authority.host();
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let is_this_machine = host.eq_ignore_ascii_case("localhost")
-        || bare
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback());
-    is_this_machine.then(|| host.to_owned())
 }
 
 /// A click on the phone page, an address that was typed, or no browser at all. Other ports of this machine are the same

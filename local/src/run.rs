@@ -21,6 +21,7 @@ use crate::faults::{self, Faults};
 use crate::front::{self, Hooks, WebhookAt};
 use crate::gateway::Gateway;
 use crate::greeting::{self, Addresses};
+use crate::host;
 use crate::inside;
 use crate::invoke::Remote;
 use crate::login::{self, Login};
@@ -267,7 +268,7 @@ impl Run {
         if let Some(model) = &self.model {
             router = router.nest(MODEL_PATH, model.router());
         }
-        router
+        host::guarded(router, self.address)
     }
 
     /// The way into the inbox without a key, where nobody but this machine can take it.

@@ -108,3 +108,21 @@ async fn a_body_of_seven_megabytes_gets_its_answer_over_a_socket() {
     let (status, answer) = run.webhook_at("/webhook/ai", &body).await.unwrap();
     assert_eq!(status, 413, "{answer}");
 }
+
+#[tokio::test]
+async fn a_page_whose_name_was_pointed_at_this_machine_reads_nothing() {
+    let data = Folder::new();
+    let run = Wish::demo(data.path()).start().await;
+    let scan = json!({"TableName": "clivy", "Limit": 1});
+    for (host, status) in [
+        ("evil.example", 403),
+        ("evil.example:8070", 403),
+        ("localhost:8070", 200),
+        ("[::1]", 200),
+    ] {
+        let headers = [("host", host), ("x-amz-target", "DynamoDB_20120810.Scan")];
+        let (answered, answer) = run.post("/", &headers, &scan).await.unwrap();
+        assert_eq!(answered, status, "{host}");
+        assert_eq!(answer["Items"].is_array(), status == 200, "{host}");
+    }
+}
