@@ -28,6 +28,17 @@ fn bold_has_one_star_on_whatsapp() {
 }
 
 #[test]
+fn a_mark_or_a_label_without_an_end_nearby_is_none() {
+    for (characters, is_mark) in [(999, true), (1_000, false)] {
+        let long = "a".repeat(characters);
+        let marked = whatsapp_text(&format!("**{long}**"));
+        assert_eq!(marked == format!("*{long}*"), is_mark, "{characters}");
+        let linked = whatsapp_text(&format!("[{long}](x.example)"));
+        assert_eq!(linked == format!("{long}: x.example"), is_mark);
+    }
+}
+
+#[test]
 fn a_strike_through_has_one_tilde() {
     becomes("~~Rp 90.000~~ Rp 75.000", "~Rp 90.000~ Rp 75.000");
 }
@@ -44,8 +55,10 @@ fn arithmetic_and_names_are_no_marks() {
     stays("2 * 3 * 4");
     stays("2**3**4 dan 2 ** 3 ** 4");
     stays("snake_case dan dua__garis__bawah");
+    stays("__awal__nya dan akhir__nya__");
     stays("nilai ** tidak ditutup");
     stays("**tidak ditutup");
+    stays("**tidak ** ditutup **");
     stays("**** dan ____");
     stays("stok: 5*6*7");
 }

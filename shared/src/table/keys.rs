@@ -263,6 +263,7 @@ fn utc(at: EpochMs) -> jiff::Zoned {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::{KEY_BYTES, Secret};
 
     fn id(bot: &str, contact: &str) -> ConversationId {
         ConversationId {
@@ -292,6 +293,10 @@ mod tests {
         let of_document = document_versions(&document_id);
         assert_eq!(version(&of_document, Version(3)), "DOC#0007#0000000003");
         assert_eq!(bot_versions(&id.bot_id), "V#demo");
+        let hash = Secret::of(&[7; KEY_BYTES]).hash();
+        assert_eq!(api_key(&hash), format!("A#{}", hash.as_str()));
+        assert_eq!(cached("abc"), "K#abc");
+        assert_eq!(bot_rate(&id.bot_id), "R#demo");
         assert!(owed(&id).starts_with("W#"));
         assert!(!token("secret").contains("secret"));
     }

@@ -17,6 +17,9 @@ pub async fn a_message_is_stored_once_and_is_pending(e: &Endpoint) {
     assert_eq!(head.pend, [key.clone()].into());
     assert_eq!((head.pend_since, head.born_at), (Some(NOW), Some(NOW)));
     assert!(e.table.is_stored(&id, &key).await.unwrap());
+    let never = message("B", 0);
+    let never = keys::message(never.platform_at, &never.mid);
+    assert!(!e.table.is_stored(&id, &never).await.unwrap());
     let pk = keys::conversation(&id);
     assert_eq!(
         e.number(&pk, key.as_str(), "expires_at").await,

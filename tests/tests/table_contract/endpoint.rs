@@ -127,6 +127,14 @@ impl Endpoint {
         output.item.map(|item| item.into_iter().collect())
     }
 
+    /// Deletes an item past the operations.
+    pub async fn delete(&self, pk: &str, sk: &str) {
+        let key = |text: &str| AttributeValue::S(text.to_owned());
+        let delete = self.client.delete_item().table_name(&self.name);
+        let delete = delete.key("pk", key(pk)).key("sk", key(sk));
+        delete.send().await.unwrap();
+    }
+
     /// A number of an item, past the operations.
     pub async fn number(&self, pk: &str, sk: &str, name: &str) -> Option<i64> {
         let item = self.raw(pk, sk).await?;

@@ -164,6 +164,7 @@ pub async fn a_conversation_is_read_paused_and_resumed_only_if_it_is_there(e: &E
         panic!("it is there")
     };
     assert_eq!((room.unread, room.paused_until), (0, Some(after(5_000))));
+    assert_eq!(room.paused_by, Some(PausedBy::Person));
     assert_eq!(before.paused_until, None);
     let Resumed::Done(room, head) = e.table.resume(&here, after(1_000)).await.unwrap() else {
         panic!("it is there")

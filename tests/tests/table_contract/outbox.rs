@@ -19,7 +19,7 @@ fn outgoing(mid: &str, at: i64) -> Message {
     }
 }
 
-async fn put_out(e: &Endpoint, id: &ConversationId, mid: &str, at: i64) -> MessageKey {
+pub async fn put_out(e: &Endpoint, id: &ConversationId, mid: &str, at: i64) -> MessageKey {
     let message = outgoing(mid, at);
     let stored = e
         .table
@@ -70,6 +70,13 @@ pub async fn an_outgoing_message_is_stored_once_in_a_conversation_that_is_there(
     assert_eq!(both, [StoredOutgoing::New, StoredOutgoing::Duplicate]);
     let turn = e.table.turn(&here, failed).await.unwrap().unwrap();
     assert_eq!(turn.status, TurnStatus::LeftToPerson);
+    let later = outgoing("P1", 6);
+    let again = Outgoing {
+        message: &later,
+        ..out(&here, None)
+    };
+    let again = e.table.store_outgoing(again).await.unwrap();
+    assert_eq!(again, StoredOutgoing::Duplicate, "one id, whenever (I13)");
     let key = keys::message(message.platform_at, &message.mid);
     let stored = e
         .table
@@ -150,6 +157,29 @@ pub async fn the_outbox_is_claimed_once_and_emptied_by_its_owner(e: &Endpoint) {
         .await
         .unwrap();
     assert!(matches!(nothing, Claimed::Lost(Some(_))));
+}
+
+pub async fn an_erased_message_only_leaves_the_outbox(e: &Endpoint) {
+    let id = e.id("62811");
+    e.say(&id, "A", 0).await;
+    let keys = [
+        put_out(e, &id, "P1", 1).await,
+        put_out(e, &id, "P2", 2).await,
+    ];
+    let owner = Owner("x".to_owned());
+    let claimed = e.table.claim_outgoing(request(&id, &keys[0], &owner, 3));
+    assert!(matches!(claimed.await.unwrap(), Claimed::Won(_)));
+    for key in &keys {
+        e.delete(&keys::conversation(&id), key.as_str()).await;
+    }
+    let done = |key| e.table.commit_outgoing(&id, key, &owner, Way::Sent);
+    let first = done(&keys[0]).await.unwrap();
+    assert!(matches!(first, OutgoingCommitted::More(_)), "{first:?}");
+    let last = done(&keys[1]).await.unwrap();
+    assert_eq!(last, OutgoingCommitted::Emptied);
+    for key in &keys {
+        assert!(!e.table.is_stored(&id, key).await.unwrap(), "it stays away");
+    }
 }
 
 pub async fn what_is_owed_is_found_until_it_is_not_any_more(e: &Endpoint) {

@@ -1,13 +1,17 @@
 //! Races that an engine in one process does not lose. Embedded only, on a paused clock.
 
 use clivy::breaker::Limits;
-use clivy::conversation::ids::MessageId;
+use clivy::conversation::ids::{MessageId, Owner};
+use clivy::conversation::message::Delivery;
 use clivy::conversation::outcome::TurnStatus;
-use clivy::table::{BotState, Cause, Edited, Failure, Repended, Revoked};
+use clivy::table::{
+    BotState, Cause, Claimed, Edited, Failure, OutgoingCommitted, Repended, Revoked,
+};
 
 use crate::api_keys::key;
 use crate::bots::{bot, try_edit};
-use crate::endpoint::after;
+use crate::endpoint::{after, request};
+use crate::outbox::put_out;
 use crate::troubles::{Trouble, troubled};
 
 const TRANSACTION: &str = "TransactWriteItems";
@@ -68,6 +72,25 @@ async fn a_bot_is_deleted_although_others_write() {
     // Its mark was written; the list is somebody else's now.
     troubles.begin_with(TRANSACTION, [Trouble::None, Trouble::Cancelled(&[RACE])]);
     delete().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outbox_that_is_somebody_elses_is_left_at_once() {
+    let (e, troubles) = troubled().await;
+    let id = e.id("62811");
+    e.say(&id, "A", 0).await;
+    let key = put_out(&e, &id, "P1", 1).await;
+    let (owner, other) = (Owner("x".to_owned()), Owner("y".to_owned()));
+    let claimed = e.table.claim_outgoing(request(&id, &key, &owner, 2));
+    assert!(matches!(claimed.await, Ok(Claimed::Won(_))));
+    let done = |owner| e.table.commit_outgoing(&id, &key, owner, Delivery::Sent);
+    troubles.begin([]);
+    assert_eq!(done(&other).await, Ok(OutgoingCommitted::FencedOut), "I4");
+    assert_eq!(troubles.calls(), 1);
+    // Neither HEAD nor the message is what is in the way.
+    troubles.begin([Trouble::Wrong]);
+    assert_eq!(done(&owner).await.unwrap_err().cause, Cause::Refused);
+    assert_eq!(done(&owner).await, Ok(OutgoingCommitted::Emptied));
 }
 
 #[tokio::test(start_paused = true)]
