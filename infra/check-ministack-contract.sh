@@ -22,8 +22,9 @@ need cargo curl python3 ministack
 . infra/tools/one-machine.sh
 
 # Built first: ministack shall not wait for the compiler.
-cargo test --locked --package tests --test "$suite" --no-run
+# Of the whole workspace: what `cargo test` has built serves here too.
+cargo test --locked --workspace --test "$suite" --no-run
 start_ministack
 env "${engine^^}_CONTRACT_ENDPOINT=$ministack_url" \
     "${engine^^}_CONTRACT_DEVIATIONS=$PWD/infra/ministack-$engine-deviations.txt" \
-    cargo test --locked --package tests --test "$suite" -- "$@"
+    cargo test --locked --workspace --test "$suite" -- "$@"

@@ -12,5 +12,5 @@ for needed in cargo cargo-lambda ministack; do
   }
 done
 # The embedded SSM answers as ministack's.
-cargo test -p tests --test security -- --ignored --nocapture
-exec cargo test -p tests --test ministack_mapping -- --ignored --nocapture
+cargo test --workspace --test security -- --ignored --nocapture
+exec cargo test --workspace --test ministack_mapping -- --ignored --nocapture

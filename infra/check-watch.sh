@@ -8,4 +8,4 @@ cd "$(dirname "$0")/.."
 for needed in cargo cargo-lambda; do
   command -v "$needed" >/dev/null || { echo "missing: $needed (pip install cargo-lambda==1.9.2)" >&2; exit 1; }
 done
-exec cargo test -p tests --test watch -- --ignored --nocapture
+exec cargo test --workspace --test watch -- --ignored --nocapture

@@ -20,7 +20,7 @@ command -v c++ >/dev/null || {
     exit 1
 }
 
-RUSTC_WORKSPACE_WRAPPER="$PWD/infra/fuzz/rustc.sh" cargo build --locked --quiet --package fuzz --bin fuzz --features libfuzzer
+RUSTC_WORKSPACE_WRAPPER="$PWD/infra/fuzz/rustc.sh" cargo build --locked --quiet --workspace --bin fuzz --features fuzz/libfuzzer
 found="target/fuzz/$target" broken="target/fuzz/$target-found" corpus="tests/fuzz/corpus/$target"
 mkdir -p "$found" "$broken" "$corpus"
 export CLIVY_FUZZ_TARGET="$target" RUST_BACKTRACE=0

@@ -46,7 +46,7 @@ start_one_machine() {
         shift
     done
     shift || true
-    cargo build --locked --package local --bin local
+    cargo build --locked --workspace --bin local
     binary="$(cargo metadata --no-deps --offline --format-version 1 |
         python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')/debug/local"
     # The demo model and the demo gateway answer, whatever the caller's environment says.
