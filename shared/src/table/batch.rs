@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 
-use super::{Cause, Item, Table, TableError};
+use super::{Cause, Item, Table, TableError, conflict_pause};
 
 /// Items of one BatchGetItem.
 const BATCH: usize = 100;
@@ -54,7 +54,7 @@ impl Table {
                         code: "UnprocessedKeys".to_owned(),
                     });
                 }
-                tokio::time::sleep(super::conflict_pause(operation, tries)).await;
+                tokio::time::sleep(conflict_pause(operation, tries)).await;
                 left.extend(unprocessed);
             }
         }

@@ -2,11 +2,9 @@
 //! one that runs: the same call again goes on. First the settings become a mark that the bot is no more, and with that it
 //! answers nobody; last it leaves its owner's list.
 
-use aws_sdk_dynamodb::types::TransactWriteItem;
-
 use super::bot::{BotState, Condition, stamped, to_json};
 use super::schema::item_key;
-use super::{Item, Name, Table, TableError, Transacted, keys, n, s};
+use super::{Item, Name, Table, TableError, keys, n, s};
 use crate::access::OwnerId;
 use crate::conversation::ids::{BotId, EpochMs};
 use crate::conversation::version::Version;
@@ -37,21 +35,25 @@ impl Table {
         const OPERATION: &str = "delete_bot";
         for _ in 0..TRIES {
             let before = self.bot_state(bot_id).await?;
+            let listed = item_key(&keys::owner(owner), &keys::bot_of_owner(bot_id));
             if before.owner().is_some_and(|other| other != owner) {
                 // The bots file has given it to somebody else; only our list still says otherwise.
-                let key = item_key(&keys::owner(owner), &keys::bot_of_owner(bot_id));
                 return self
-                    .transact_all(OPERATION, vec![self.delete_item(key, None)?])
+                    .transact_all(OPERATION, vec![self.delete_item(listed, None)?])
                     .await;
             }
             let gone = match before {
                 BotState::There(_) => self.mark_deleted(&before, now).await?,
                 BotState::Never | BotState::Deleted(_) => Some(before.version()),
             };
-            if let Some(version) = gone {
-                self.erase_leftovers(bot_id, version).await?;
-                return self.unlist(owner, bot_id, version).await;
-            }
+            let Some(version) = gone else {
+                continue;
+            };
+            self.erase_leftovers(bot_id, version).await?;
+            // It leaves the list, unless it has been made again meanwhile.
+            self.delete_while_gone("unlist_bot", bot_id, version, &[listed])
+                .await?;
+            return Ok(());
         }
         Err(TableError {
             operation: OPERATION,
@@ -81,14 +83,11 @@ impl Table {
         let mut writes = vec![self.update_settings(bot_id, set, "sealed", before)?];
         writes.extend(self.give_up_token(bot_id, &was.bot.gateway.token).await?);
         let name = keys::bot(bot_id);
-        match self
+        let is_marked = self
             .transact(OPERATION, Name::EachTime(&name), writes)
             .await?
-        {
-            Transacted::Done => Ok(Some(stamp.version)),
-            Transacted::Cancelled(cancelled) if cancelled.any_condition_failed() => Ok(None),
-            Transacted::Cancelled(cancelled) => Err(cancelled.refused(OPERATION)),
-        }
+            .is_done(OPERATION)?;
+        Ok(is_marked.then_some(stamp.version))
     }
 
     /// Deletes the documents and versions of a bot that is no more, and whose mark is of the version `gone`. Whoever makes the
@@ -102,46 +101,46 @@ impl Table {
     /// The table cannot be reached.
     pub async fn erase_leftovers(&self, bot_id: &BotId, gone: Version) -> Result<(), TableError> {
         const OPERATION: &str = "erase_leftovers";
-        let name = keys::bot(bot_id);
         let documents = (keys::bot(bot_id), keys::DOCUMENT_PREFIX);
         let settings = (keys::bot_versions(bot_id), keys::SETTINGS_VERSION_PREFIX);
         let past_documents = (keys::bot_versions(bot_id), keys::DOCUMENT_PREFIX);
         for (pk, prefix) in [documents, settings, past_documents] {
             let found = self.keys_of(&pk, prefix).await?;
             for some in found.chunks(AT_ONCE) {
-                let mut writes = vec![self.is_still_gone(bot_id, gone)?];
-                for key in some {
-                    writes.push(self.delete_item(key.clone(), None)?);
-                }
-                match self
-                    .transact(OPERATION, Name::EachTime(&name), writes)
+                if !self
+                    .delete_while_gone(OPERATION, bot_id, gone, some)
                     .await?
                 {
-                    Transacted::Done => {}
-                    Transacted::Cancelled(cancelled) if cancelled.any_condition_failed() => {
-                        return Ok(());
-                    }
-                    Transacted::Cancelled(cancelled) => return Err(cancelled.refused(OPERATION)),
+                    return Ok(());
                 }
             }
         }
         Ok(())
     }
 
-    /// The part of a transaction by which nothing is done once the bot has been made again.
-    fn is_still_gone(
+    /// Deletes these items in one transaction. False, and nothing is deleted, once the bot has been made again.
+    async fn delete_while_gone(
         &self,
+        operation: &'static str,
         bot_id: &BotId,
         gone: Version,
-    ) -> Result<TransactWriteItem, TableError> {
-        let settings = item_key(&keys::bot(bot_id), keys::BOT_SETTINGS);
-        self.check_item(
-            settings,
+        items: &[Item],
+    ) -> Result<bool, TableError> {
+        let name = keys::bot(bot_id);
+        let is_still_gone = self.check_item(
+            item_key(&name, keys::BOT_SETTINGS),
             Condition {
                 expression: "attribute_not_exists(pk) OR (attribute_exists(deleted_at) AND version = :version)",
                 values: vec![(":version", n(gone.0))],
             },
-        )
+        )?;
+        let mut writes = vec![is_still_gone];
+        for key in items {
+            writes.push(self.delete_item(key.clone(), None)?);
+        }
+        self.transact(operation, Name::EachTime(&name), writes)
+            .await?
+            .is_done(operation)
     }
 
     /// The keys of a partition's items whose sort keys begin so. One Query, page by page.
@@ -163,44 +162,5 @@ impl Table {
             found.push(item.map_err(|e| TableError::from_sdk("keys_of", &e))?);
         }
         Ok(found)
-    }
-
-    /// The bot leaves its owner's list, unless it has been made again meanwhile.
-    async fn unlist(
-        &self,
-        owner: &OwnerId,
-        bot_id: &BotId,
-        version: Version,
-    ) -> Result<(), TableError> {
-        const OPERATION: &str = "unlist_bot";
-        let listed = item_key(&keys::owner(owner), &keys::bot_of_owner(bot_id));
-        let writes = vec![
-            self.is_still_gone(bot_id, version)?,
-            self.delete_item(listed, None)?,
-        ];
-        let name = keys::bot(bot_id);
-        match self
-            .transact(OPERATION, Name::EachTime(&name), writes)
-            .await?
-        {
-            Transacted::Done => Ok(()),
-            Transacted::Cancelled(cancelled) if cancelled.any_condition_failed() => Ok(()),
-            Transacted::Cancelled(cancelled) => Err(cancelled.refused(OPERATION)),
-        }
-    }
-
-    /// A transaction without conditions.
-    pub(super) async fn transact_all(
-        &self,
-        operation: &'static str,
-        writes: Vec<TransactWriteItem>,
-    ) -> Result<(), TableError> {
-        match self
-            .transact(operation, Name::EachTime(operation), writes)
-            .await?
-        {
-            Transacted::Done => Ok(()),
-            Transacted::Cancelled(cancelled) => Err(cancelled.refused(operation)),
-        }
     }
 }

@@ -8,9 +8,7 @@ use sha2::{Digest, Sha256};
 use super::bot::{BotState, FileMark, stamped, to_json};
 use super::bot_edit::{listed, next_stamp, token_item};
 use super::schema::item_key;
-use super::{
-    BotEdit, Item, Kind, Name, StoredBot, StoredDocument, Table, TableError, Transacted, keys, s,
-};
+use super::{BotEdit, Item, Kind, Name, StoredBot, StoredDocument, Table, TableError, keys, s};
 use crate::conversation::bot::{Bot, Document, Gateway};
 use crate::conversation::bot_limits::MAX_DOCUMENTS;
 use crate::conversation::ids::{BotId, EpochMs, hex};
@@ -131,13 +129,11 @@ impl Table {
             writes.extend(self.keep_before(&before)?);
             writes.extend(self.give_up(&before, bot).await?);
             let name = keys::bot(&bot.bot_id);
-            match self
+            let ended = self
                 .transact(OPERATION, Name::EachTime(&name), writes)
-                .await?
-            {
-                Transacted::Done => return Ok(()),
-                Transacted::Cancelled(cancelled) if cancelled.any_condition_failed() => {}
-                Transacted::Cancelled(cancelled) => return Err(cancelled.refused(OPERATION)),
+                .await?;
+            if ended.is_done(OPERATION)? {
+                return Ok(());
             }
         }
         Err(TableError {

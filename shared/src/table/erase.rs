@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::types::{DeleteRequest, WriteRequest};
 
 use super::schema::item_key;
-use super::{Item, Table, TableError, in_spite_of_conflicts, keys, n, s};
+use super::{Item, Table, TableError, conflict_pause, in_spite_of_conflicts, keys, n, s};
 use crate::conversation::ids::{ConversationId, EpochMs};
 
 /// How long an erasure that died keeps messages out. Longer than any invocation, so that one that lives keeps them out
@@ -109,7 +109,7 @@ impl Table {
             if writes.is_empty() {
                 return Ok(());
             }
-            tokio::time::sleep(super::conflict_pause(pk, tries)).await;
+            tokio::time::sleep(conflict_pause(pk, tries)).await;
         }
         Err(TableError {
             operation: OPERATION,
