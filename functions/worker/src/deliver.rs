@@ -32,12 +32,7 @@ pub async fn resume(job: &Job<'_>, held: &Held, draft: &Draft) -> Result<End, Tr
     let is_left = gather(job, held).await?.is_left_to_person();
     // That may have taken a read, and a person may have written meanwhile.
     let head = job.worker.table.head(&job.trigger.conversation).await?;
-    let is_ours = |head: &Head| {
-        head.claim
-            .as_ref()
-            .is_some_and(|now| now.fence == held.claim.fence)
-    };
-    let Some(head) = head.filter(is_ours) else {
+    let Some(head) = head.filter(|head| held.is_still_ours(head)) else {
         return release::fenced_out(job, held, &Tried::default()).await;
     };
     if is_left && !draft.text.is_empty() {
@@ -89,13 +84,10 @@ async fn withhold(job: &Job<'_>, held: &Held, head: &Head, draft: &Draft) -> Res
 /// K5. A call whose answer was lost is not repeated when a person has taken the conversation in the meantime, when somebody
 /// else has the claim (a newer reply may be out by now, I4), or when nobody can say.
 async fn send(job: &Job<'_>, held: &Held, draft: &Draft) -> Result<Sent<Head>, SendError> {
-    let fence = held.claim.fence;
     let may_repeat = || async {
         match job.worker.table.head(&job.trigger.conversation).await {
             Ok(Some(head)) if head.paused(job.worker.clock.now()).is_some() => Repeat::Never(head),
-            Ok(Some(head)) if head.claim.as_ref().is_some_and(|now| now.fence == fence) => {
-                Repeat::Yes
-            }
+            Ok(Some(head)) if held.is_still_ours(&head) => Repeat::Yes,
             Ok(_) | Err(_) => Repeat::NotNow,
         }
     };

@@ -61,6 +61,15 @@ pub struct Held {
 }
 
 impl Held {
+    /// In `head`, which was read later, the claim is still this one.
+    pub fn is_still_ours(&self, head: &Head) -> bool {
+        head.claim
+            .as_ref()
+            .is_some_and(|now| now.fence == self.claim.fence)
+    }
+}
+
+impl Held {
     /// The only model to ask, where a person has chosen one for this burst.
     pub fn wanted_model(&self) -> Option<&ModelName> {
         self.head.wanted_model(&self.claim.keys)
