@@ -18,7 +18,7 @@ pub fn install_crypto() {
 
 /// How long one try of a call may take. AWS answers in milliseconds: what has no answer after this was lost on a connection
 /// that nobody has closed. Shorter than the webhook's timeout, so that it can try once more.
-pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(8);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(8);
 /// The longest that opening a connection may take: the SDK's own default.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3_100);
 

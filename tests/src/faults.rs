@@ -8,8 +8,7 @@ use futures_util::future::BoxFuture;
 use local::engines::{Call, Engines, Intercept, Lost, Reply};
 use tokio::sync::Notify;
 
-use crate::refusal;
-pub use crate::refusal::Refusal;
+use crate::refusal::{self, Refusal};
 
 /// Which function makes a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use clivy::breaker::{Limits, Provider};
 use clivy::conversation::bot::Bot;
 use clivy::conversation::ids::EpochMs;
+use clivy::table::Failure;
 use credits::{Checked, CreditsError};
 use futures_util::future::BoxFuture;
 use local::clock::WorldClock;
@@ -163,6 +165,21 @@ impl TestWorld {
     pub async fn check_credits(&self) -> Option<Result<Checked, CreditsError>> {
         let check = self.world.credits.check("an event");
         Box::pin(self.faults.mortal(Role::Credits, check)).await
+    }
+
+    /// One failure opens the breaker of a provider, for 60 s.
+    pub async fn open_breaker(&self, provider: &str, reason: &'static str) -> Provider {
+        let limits = Limits {
+            max_failures: 1,
+            cooldown_ms: 60_000,
+        };
+        let failure = Failure { weight: 1, reason };
+        let now = self.world.clock.now();
+        let failed = self
+            .world
+            .table
+            .breaker_failure(provider, failure, limits, now);
+        failed.await.unwrap().0
     }
 
     /// The subjects of the alerts so far.

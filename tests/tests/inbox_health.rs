@@ -10,8 +10,6 @@
 use std::time::Duration;
 
 use clivy::access::Role;
-use clivy::breaker::Limits;
-use clivy::table::Failure;
 use local::world::DLQ;
 use serde_json::{Value, json};
 use tests::api::Reply;
@@ -190,26 +188,14 @@ async fn each_trouble_has_its_reason_and_goes_with_it() {
     world.purge().await;
     assert_eq!(reasons().await, json!([]));
 
-    let limits = Limits {
-        max_failures: 1,
-        cooldown_ms: 60_000,
-    };
-    let failure = Failure {
-        weight: 1,
-        reason: "provider_down",
-    };
-    let now = world.world.clock.now();
-    let table = &world.world.table;
-    table
-        .breaker_failure("second", failure, limits, now)
-        .await
-        .unwrap();
+    world.open_breaker("second", "provider_down").await;
     assert_eq!(reasons().await, json!(["breaker_open"]));
     let breaker = &detailed(&world).await["providers"][1]["breaker"]["value"];
     assert_eq!(
         (&breaker["state"], &breaker["reason"]),
         (&json!("open"), &json!("provider_down"))
     );
+    let table = &world.world.table;
     table.breaker_close("second").await.unwrap();
 
     world.outside.key_is(Account::key(Some(0.5), 2.5, 0.5));

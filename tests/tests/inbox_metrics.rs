@@ -11,11 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clivy::access::{OwnerId, Role};
-use clivy::breaker::Limits;
 use clivy::conversation::bot::{Bot, ModelEntry};
 use clivy::conversation::ids::{Fence, Owner};
 use clivy::conversation::outcome::Spent;
-use clivy::table::Failure;
 use clivy::usage::Day;
 use local::world::{Parts, World};
 use serde_json::json;
@@ -248,20 +246,7 @@ async fn the_breakers_state_is_told() {
     };
     let healthy = scrape(&world).await;
     assert_eq!(state(&healthy, "openrouter"), Some(0.0));
-    let failure = Failure {
-        weight: 5,
-        reason: "provider_down",
-    };
-    let limits = Limits {
-        max_failures: 5,
-        cooldown_ms: 60_000,
-    };
-    let now = world.world.clock.now();
-    let table = &world.world.table;
-    table
-        .breaker_failure("openrouter", failure, limits, now)
-        .await
-        .unwrap();
+    world.open_breaker("openrouter", "provider_down").await;
     let open = scrape(&world).await;
     assert_eq!(state(&open, "openrouter"), Some(2.0));
     assert_eq!(state(&open, "second"), Some(0.0));
@@ -269,6 +254,7 @@ async fn the_breakers_state_is_told() {
     assert_eq!(state(&scrape(&world).await, "openrouter"), Some(1.0));
     let now = world.world.clock.now();
     let owner = Owner("probe".to_owned());
+    let table = &world.world.table;
     table
         .breaker_probe("openrouter", &owner, now.plus_ms(60_000), now)
         .await

@@ -12,10 +12,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use clivy::access::Role;
-use clivy::breaker::Limits;
 use clivy::conversation::bot::{Bot, ModelEntry};
 use clivy::metrics::catalog::{self, Unit};
-use clivy::table::Failure;
 use serde_json::{Value, json};
 use sweeper::Swept;
 use tests::bubbles::{bot, bubble, post, written_at};
@@ -310,23 +308,11 @@ async fn a_sweep_that_fails_or_does_not_get_to_the_end_says_so() {
 async fn a_breaker_is_told_every_minute_as_it_stands() {
     let world = TestWorld::new(&[]).await;
     sweep(&world).await;
-    let limits = Limits {
-        max_failures: 1,
-        cooldown_ms: 60_000,
-    };
-    let failure = Failure {
-        weight: 1,
-        reason: "provider_down",
-    };
-    let now = world.world.clock.now();
-    let table = &world.world.table;
-    table
-        .breaker_failure("openrouter", failure, limits, now)
-        .await
-        .unwrap();
+    world.open_breaker("openrouter", "provider_down").await;
     sweep(&world).await;
     sleep(61).await;
     sweep(&world).await;
+    let table = &world.world.table;
     table.breaker_close("openrouter").await.unwrap();
     sweep(&world).await;
     let states = |provider| world.values("breaker_state", &[("provider", provider)]);

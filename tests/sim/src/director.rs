@@ -4,8 +4,9 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ::tests::faults::{self, Effect, Fault, Refusal, When};
+use ::tests::faults::{self, Effect, Fault, When};
 use ::tests::outside::{Asked, Gateway, Model, last_user};
+use ::tests::refusal::Refusal;
 use local::engines::Engines;
 
 use crate::dice::Dice;

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use clivy::breaker::Limits;
-use clivy::table::Failure;
 use credits::pause::OPENROUTER;
 use credits::{Checked, Report};
 use serde_json::{Value, json};
@@ -308,19 +306,7 @@ async fn an_account_that_is_filled_between_two_runs_heals_by_the_breakers_own_pr
 async fn a_breaker_that_is_open_for_another_reason_is_left_alone() {
     let world = TestWorld::new(&[]).await;
     let table = &world.world.table;
-    let limits = Limits {
-        max_failures: 1,
-        cooldown_ms: 60_000,
-    };
-    let now = world.world.clock.now();
-    let failure = Failure {
-        weight: 1,
-        reason: "overloaded",
-    };
-    let (open, _) = table
-        .breaker_failure(OPENROUTER, failure, limits, now)
-        .await
-        .unwrap();
+    let open = world.open_breaker(OPENROUTER, "overloaded").await;
     assert!(open.breaker.open_until.is_some());
     // Well, then empty: neither closes it, nor does it become open for longer.
     for usd in [50.0, 0.0] {
