@@ -2,8 +2,9 @@
 
 use std::future::Future;
 
-/// A stranger's secret. No error may repeat it.
-pub const MARK: &str = "rahasia-Q7zk9";
+/// A stranger's secret. No error may repeat it. It begins with no letter of an escape: where an `\r` is printed before the rest of
+/// a mark, that looks like a whole one.
+pub const MARK: &str = "Q7zk9-rahasia";
 
 /// The byte that stands for [`MARK`] in an input.
 const MARK_BYTE: u8 = 1;
