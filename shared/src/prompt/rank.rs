@@ -199,6 +199,35 @@ mod tests {
     }
 
     #[test]
+    fn a_word_of_the_title_or_kind_counts_three_times() {
+        let mut of_shop = document("Kue", "coklat coklat");
+        of_shop.kind = "menu".to_owned();
+        let counted = Counted::of(&of_shop);
+        let expected = [("coklat", 2), ("kue", 3), ("menu", 3)];
+        assert_eq!(
+            counted.words,
+            expected.map(|(w, n)| (w.to_owned(), n)).into()
+        );
+        assert_eq!(counted.length, 8);
+    }
+
+    #[test]
+    fn the_scores_are_those_of_bm25() {
+        let documents = [
+            document("kue", "coklat coklat"),
+            document("", "kue tart"),
+            document("", "susu"),
+        ];
+        let texts: Vec<Counted> = documents.iter().map(Counted::of).collect();
+        let wanted = ["kue", "coklat"].map(str::to_owned).into();
+        // Worked out apart from the code: N = 3, lengths 5, 2 and 1, k1 = 1.2, b = 0.75.
+        let expected = [1.704_254_037_979_813_7, 0.523_548_346_501_578_9, 0.0];
+        for (score, expected) in scores(&texts, &wanted).into_iter().zip(expected) {
+            assert!((score - expected).abs() < 1e-12, "{score} for {expected}");
+        }
+    }
+
+    #[test]
     fn no_documents_and_no_room_are_no_error() {
         assert!(most_relevant(&[], "harga", 5).is_empty());
         assert!(most_relevant(&shop(), "harga", 0).is_empty());

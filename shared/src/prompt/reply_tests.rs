@@ -28,6 +28,11 @@ fn bold_has_one_star_on_whatsapp() {
 }
 
 #[test]
+fn what_is_not_sent_uses_up_none_of_what_is_looked_at() {
+    becomes(&format!("{}Buka", "\n".repeat(2 * MAX_CHARACTERS)), "Buka");
+}
+
+#[test]
 fn a_mark_or_a_label_without_an_end_nearby_is_none() {
     for (characters, is_mark) in [(999, true), (1_000, false)] {
         let long = "a".repeat(characters);
@@ -106,6 +111,10 @@ fn a_link_is_its_text_and_its_address() {
     );
     becomes("[**Toko**](https://x.example)", "*Toko*: https://x.example");
     becomes("<https://x.example/a__b__c>", "https://x.example/a__b__c");
+    becomes(
+        "Lihat <https://x.example> ya, **kak**",
+        "Lihat https://x.example ya, *kak*",
+    );
     becomes("[surel](mailto:a@x.example)", "surel: a@x.example");
     stays("[belum ada tautan] (besok)");
     stays("array[0](x)");
