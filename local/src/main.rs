@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Parser;
 use clivy::config::Reader;
 use clivy::{aws, telemetry};
@@ -10,6 +11,7 @@ use local::args::{Args, Command};
 use local::key;
 use local::run::Run;
 use local::steps::Steps;
+use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -37,8 +39,10 @@ async fn main() -> anyhow::Result<ExitCode> {
         .with(steps.layer().with_filter(telemetry::filter("info")))
         .init();
     let run = Run::open(&args, settings, steps).await?;
+    // Before it is said that this runs: whoever reads that may end it at once.
+    let stop = stop_signal().context("the signals to stop cannot be heard")?;
     println!("{}", run.greeting());
-    run.serve(stop_signal()).await?;
+    run.serve(stop).await?;
     println!("Stopped; nothing is lost.");
     Ok(ExitCode::SUCCESS)
 }
@@ -49,18 +53,14 @@ fn refused(error: &anyhow::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Ctrl-C, or the polite signal of whoever started us.
-async fn stop_signal() {
-    let polite = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
+/// Ctrl-C, or the polite signal of whoever started us. Heard from now on, not only once it is waited for.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
         }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = polite => {}
-    }
+    })
 }
