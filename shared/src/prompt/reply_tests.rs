@@ -28,6 +28,11 @@ fn bold_has_one_star_on_whatsapp() {
 }
 
 #[test]
+fn a_block_of_code_ends_behind_its_last_line_too() {
+    becomes("```\nkode```\n**tebal**", "```\nkode```\n*tebal*");
+}
+
+#[test]
 fn what_is_not_sent_uses_up_none_of_what_is_looked_at() {
     becomes(&format!("{}Buka", "\n".repeat(2 * MAX_CHARACTERS)), "Buka");
 }
@@ -204,7 +209,8 @@ fn a_long_answer_counts_characters_not_bytes() {
 #[test]
 fn code_that_is_cut_is_closed() {
     let text = whatsapp_text(&format!("```\n{}```", "baris kode\n".repeat(1000)));
-    assert!(text.chars().count() <= MAX_CHARACTERS);
+    let unused = MAX_CHARACTERS.checked_sub(text.chars().count());
+    assert!(unused.is_some_and(|unused| unused < "baris kode\n".len()));
     assert!(text.ends_with("kode\n```"));
     assert_eq!(whatsapp_text(&text), text);
 }
