@@ -36,15 +36,10 @@ impl Deliveries {
                 let again = event.records.first().cloned();
                 event.records.extend(again);
             }
-            let mut after = |trouble: Trouble, longest_ms: u64| {
-                state
-                    .happens(trouble)
-                    .then(|| Duration::from_millis(state.dice.below(longest_ms)))
-            };
             (
-                after(Trouble::LeaseEnds, 10_000),
-                after(Trouble::BatchTwice, 20_000),
-                after(Trouble::BatchLate, 30_000),
+                state.happens_after(Trouble::LeaseEnds, 10_000),
+                state.happens_after(Trouble::BatchTwice, 20_000),
+                state.happens_after(Trouble::BatchLate, 30_000),
                 state.happens(Trouble::OverPolled),
                 state.happens(Trouble::BatchLost),
                 state

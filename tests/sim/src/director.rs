@@ -42,6 +42,8 @@ pub struct State {
     pub safety: Safety,
     /// What has happened all the same: the first of it ends the schedule.
     pub violation: Option<String>,
+    /// What the script has for the first delivery of SQS.
+    first_delivery: Vec<(Trouble, Duration)>,
 }
 
 impl State {
@@ -58,6 +60,18 @@ impl State {
             self.transcript.count(trouble.name());
         }
         happens
+    }
+
+    /// How long after a delivery began this goes wrong with it: as the script has it for the first one, otherwise by chance, and
+    /// within `longest_ms`.
+    pub fn happens_after(&mut self, trouble: Trouble, longest_ms: u64) -> Option<Duration> {
+        let scripted = self.first_delivery.iter().position(|(t, _)| *t == trouble);
+        if let Some(index) = scripted {
+            self.transcript.count(trouble.name());
+            return Some(self.first_delivery.swap_remove(index).1);
+        }
+        self.happens(trouble)
+            .then(|| Duration::from_millis(self.dice.below(longest_ms)))
     }
 
     fn fault(&mut self, effect: &Effect<'_>) -> Option<Fault> {
@@ -92,6 +106,7 @@ impl Director {
                 transcript: Transcript::new(),
                 safety,
                 violation: None,
+                first_delivery: plan.script.first_delivery.clone(),
             }),
         }
     }

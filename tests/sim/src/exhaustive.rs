@@ -9,7 +9,7 @@ use ::tests::outside::{Gateway, Model};
 
 use crate::dice::Dice;
 use crate::plan::{Action, FALLBACK, IN_TEXT, OUT_TEXT, Plan, Script, Step, marker};
-use crate::rates::Rates;
+use crate::rates::{Rates, Trouble};
 use crate::report::Report;
 use crate::runner;
 use crate::schedule::{self, Ran};
@@ -35,6 +35,9 @@ pub enum Scenario {
     MoreMeanwhile,
     /// The same, and the worker dies before it sends: the second bubble's trigger takes over.
     TakenOver,
+    /// The lease ends while its owner works, and the same record is delivered once more: that worker takes over, and the first
+    /// one comes back to a claim that is not its own.
+    FencedOut,
     /// The first attempt fails and is retried, with what has come in.
     Retry,
     /// Every attempt fails: the fallback text, and a dead letter.
@@ -53,10 +56,11 @@ pub enum Scenario {
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Burst,
         Self::MoreMeanwhile,
         Self::TakenOver,
+        Self::FencedOut,
         Self::Retry,
         Self::Fallback,
         Self::SendAgain,
@@ -110,7 +114,7 @@ impl Scenario {
         let steps = match self {
             Self::Burst | Self::SendAgain | Self::Retry => vec![(0, asks(1)), (1_000, asks(2))],
             Self::MoreMeanwhile | Self::TakenOver => vec![(0, asks(1)), (5_000, asks(2))],
-            Self::Fallback | Self::Redrive => vec![(0, asks(1))],
+            Self::FencedOut | Self::Fallback | Self::Redrive => vec![(0, asks(1))],
             Self::PersonMeanwhile => {
                 vec![(0, asks(1)), (5_000, Action::OnThePhone), (7_000, asks(2))]
             }
@@ -133,9 +137,11 @@ impl Scenario {
             )
         };
         let model = match self {
-            Self::MoreMeanwhile | Self::TakenOver | Self::PersonMeanwhile | Self::SaidMeanwhile => {
-                vec![late()]
-            }
+            Self::MoreMeanwhile
+            | Self::TakenOver
+            | Self::FencedOut
+            | Self::PersonMeanwhile
+            | Self::SaidMeanwhile => vec![late()],
             Self::Retry => vec![Model::Breaks],
             Self::Fallback | Self::Redrive => vec![Model::Breaks; 30],
             Self::Burst | Self::SendAgain | Self::Opting => Vec::new(),
@@ -148,10 +154,18 @@ impl Scenario {
             Self::TakenOver => Self::MoreMeanwhile.before_its_send().into_iter().collect(),
             _ => Vec::new(),
         };
+        let first_delivery = match self {
+            Self::FencedOut => vec![
+                (Trouble::LeaseEnds, Duration::from_secs(2)),
+                (Trouble::BatchTwice, Duration::from_secs(3)),
+            ],
+            _ => Vec::new(),
+        };
         Script {
             model,
             gateway,
             armed,
+            first_delivery,
         }
     }
 
@@ -246,7 +260,7 @@ pub struct Case {
 
 /// Runs all cases on so many threads; what went wrong is printed. `progress` gets a line now and then.
 #[must_use]
-pub fn run(cases: &[Case], threads: usize, progress: impl Fn(&str)) -> Report {
+pub fn run(cases: &[Case], threads: usize, stops_at_once: bool, progress: impl Fn(&str)) -> Report {
     let next = AtomicUsize::new(0);
     let work = |report: &Mutex<Report>| {
         while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -265,6 +279,9 @@ pub fn run(cases: &[Case], threads: usize, progress: impl Fn(&str)) -> Report {
             println!("\n{case:?}: {what}");
             for line in ran.failure.iter().flat_map(|failure| &failure.last) {
                 println!("  {line}");
+            }
+            if stops_at_once {
+                next.store(cases.len(), Ordering::Relaxed);
             }
         }
     };

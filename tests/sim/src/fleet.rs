@@ -2,7 +2,7 @@
 //! clock, and is gone when it dies.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -58,6 +58,7 @@ pub struct Fleet {
     sweeps: AtomicBool,
     next: AtomicU32,
     invocations: AtomicU64,
+    at_work: AtomicUsize,
     webhooks: Idle<Arc<Webhook>>,
     workers: Idle<Arc<Worker>>,
     sweepers: Idle<Arc<Sweeper>>,
@@ -85,6 +86,7 @@ impl Fleet {
             sweeps: AtomicBool::new(true),
             next: AtomicU32::new(1),
             invocations: AtomicU64::new(1),
+            at_work: AtomicUsize::new(0),
             webhooks: Idle::default(),
             workers: Idle::default(),
             sweepers: Idle::default(),
@@ -172,6 +174,7 @@ impl Fleet {
     /// It timed out, or died.
     pub async fn work(&self, event: SqsEvent) -> Result<SqsBatchResponse, InvokeError> {
         let make = |from: &Instances, clock| Ok(Arc::new(from.worker(clock)?));
+        self.at_work.fetch_add(1, Ordering::Relaxed);
         let answer = self
             .run(
                 Role::Worker,
@@ -191,7 +194,13 @@ impl Fleet {
                 },
             )
             .await;
+        self.at_work.fetch_sub(1, Ordering::Relaxed);
         answer.unwrap_or_else(|| Err(InvokeError::Function("the worker died".into())))
+    }
+
+    /// Whether a worker is at work. The queue need not know: another one may have ended its record.
+    pub fn is_working(&self) -> bool {
+        self.at_work.load(Ordering::Relaxed) > 0
     }
 
     /// One invocation; none when the function died, and its instance with it.

@@ -71,7 +71,7 @@ fn main() -> ExitCode {
                     .flatten()
                     .step_by(args.every.max(1))
                     .collect();
-                exhaustive::run(&cases, args.threads, progress)
+                exhaustive::run(&cases, args.threads, args.stop, progress)
             }
             Err(what) => {
                 eprintln!("{what}");

@@ -104,6 +104,8 @@ pub struct Script {
     pub gateway: Vec<Gateway>,
     /// At these effects of a function, counted from 0, this happens.
     pub armed: Vec<(Role, usize, Fault)>,
+    /// This happens to the first delivery of SQS, so long after it began.
+    pub first_delivery: Vec<(Trouble, Duration)>,
 }
 
 impl Plan {
@@ -160,8 +162,12 @@ impl Plan {
             model,
             gateway,
             armed,
+            first_delivery,
         } = &self.script;
-        let is_scripted = !(model.is_empty() && gateway.is_empty() && armed.is_empty());
+        let is_scripted = !(model.is_empty()
+            && gateway.is_empty()
+            && armed.is_empty()
+            && first_delivery.is_empty());
         is_scripted || self.rates.may_fail_a_turn()
     }
 

@@ -94,7 +94,7 @@ pub async fn reached(stage: &Stage) -> Result<Settled, String> {
     Ok(Settled { turns, after_ms })
 }
 
-/// Waits until nothing is owed, then until the queue is empty. Gives the milliseconds until nothing was owed.
+/// Waits until nothing is owed, then until the queue is empty and nobody is at work. Gives the milliseconds until nothing was owed.
 async fn rest(stage: &Stage) -> Result<u64, String> {
     let began = Instant::now();
     let director = &stage.fleet.director;
@@ -111,7 +111,8 @@ async fn rest(stage: &Stage) -> Result<u64, String> {
     stage.fleet.stop_sweeping();
     loop {
         let queue = stage.fleet.world.queue();
-        if queue.visible + queue.in_flight + queue.delayed == 0 && !director.state().safety.owes() {
+        let is_empty = queue.visible + queue.in_flight + queue.delayed == 0;
+        if is_empty && !stage.fleet.is_working() && !director.state().safety.owes() {
             return Ok(after_ms);
         }
         must!(director.state().violation.is_none(), "it has failed before");

@@ -63,7 +63,7 @@ fn every_single_fault_of_every_scenario_is_survived() {
         .iter()
         .flat_map(|scenario| scenario.singles().unwrap())
         .collect();
-    let report = exhaustive::run(&cases, THREADS, |_| {});
+    let report = exhaustive::run(&cases, THREADS, false, |_| {});
     println!("{report}");
     assert_eq!(report.failed, 0, "see above");
     assert_eq!(report.schedules, cases.len() as u64);
@@ -76,7 +76,7 @@ fn two_faults_at_once_are_survived() {
         .iter()
         .flat_map(|scenario| scenario.pairs().unwrap());
     let cases: Vec<_> = all.step_by(EVERY).collect();
-    let report = exhaustive::run(&cases, THREADS, |_| {});
+    let report = exhaustive::run(&cases, THREADS, false, |_| {});
     assert_eq!(report.failed, 0, "see above");
     assert!(cases.len() > 50, "only {} cases", cases.len());
 }
