@@ -76,6 +76,7 @@ fn arithmetic_and_names_are_no_marks() {
 #[test]
 fn a_heading_is_a_bold_line() {
     becomes("# Menu", "*Menu*");
+    becomes("# Paket 2*3 meter", "*Paket 2*3 meter*");
     becomes("### Menu hari ini ###\nBolu", "*Menu hari ini*\nBolu");
     becomes("## **Menu** lengkap", "*Menu lengkap*");
     becomes("# Kursus C#", "*Kursus C#*");
