@@ -33,6 +33,13 @@ fn a_block_of_code_ends_behind_its_last_line_too() {
 }
 
 #[test]
+fn a_line_with_a_bar_is_no_table_by_itself() {
+    stays("Buka Senin | Selasa\nTutup Minggu");
+    stays("Senin | 8\nSelasa | 9");
+    stays("Senin | Selasa\n\nTutup");
+}
+
+#[test]
 fn what_is_not_sent_uses_up_none_of_what_is_looked_at() {
     becomes(&format!("{}Buka", "\n".repeat(2 * MAX_CHARACTERS)), "Buka");
 }
