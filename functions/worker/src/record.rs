@@ -67,9 +67,7 @@ impl Held {
             .as_ref()
             .is_some_and(|now| now.fence == self.claim.fence)
     }
-}
 
-impl Held {
     /// The only model to ask, where a person has chosen one for this burst.
     pub fn wanted_model(&self) -> Option<&ModelName> {
         self.head.wanted_model(&self.claim.keys)

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::Put;
 
 use super::schema::{TTL_ATTRIBUTE, item_key};
 use super::store::put;
-use super::{Item, Name, Table, TableError, Transacted, keys, n, s};
+use super::{Item, Name, Table, TableError, keys, n, s};
 use crate::access::{ApiKey, KeyHash, OwnerId};
 use crate::conversation::ids::EpochMs;
 
@@ -64,10 +64,7 @@ impl Table {
             .collect::<Result<Vec<_>, _>>()
             .map_err(|e| malformed(&e.to_string()))?;
         let name = Name::EachTime(key.hash.as_str());
-        match self.transact(OPERATION, name, writes).await? {
-            Transacted::Done => Ok(()),
-            Transacted::Cancelled(cancelled) => Err(cancelled.refused(OPERATION)),
-        }
+        self.transact_all(OPERATION, name, writes).await
     }
 
     /// The keys of an owner, those that have ended too. One Query.

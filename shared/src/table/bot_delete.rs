@@ -38,8 +38,9 @@ impl Table {
             let listed = item_key(&keys::owner(owner), &keys::bot_of_owner(bot_id));
             if before.owner().is_some_and(|other| other != owner) {
                 // The bots file has given it to somebody else; only our list still says otherwise.
+                let delete = vec![self.delete_item(listed, None)?];
                 return self
-                    .transact_all(OPERATION, vec![self.delete_item(listed, None)?])
+                    .transact_all(OPERATION, Name::EachTime(OPERATION), delete)
                     .await;
             }
             let gone = match before {

@@ -90,7 +90,8 @@ impl Table {
         let remove = self.put_settings(OPERATION, &moved, &mut set)?;
         let remove = format!("deleted_at{remove}");
         let write = self.update_settings(&bot_id, set, &remove, before)?;
-        self.transact_all(OPERATION, vec![write]).await
+        self.transact_all(OPERATION, Name::EachTime(OPERATION), vec![write])
+            .await
     }
 
     /// Writes a whole bot, as its operator wants it: settings, documents, the way from its token to it. The documents of
@@ -167,6 +168,7 @@ impl Table {
     /// Writes the documents that differ, and removes those that the file has no more.
     async fn put_documents(&self, bot: &Bot, now: EpochMs) -> Result<(), TableError> {
         let bot_id = &bot.bot_id;
+        const OPERATION: &str = "put_documents";
         let mut before: BTreeMap<DocumentId, StoredDocument> = self
             .documents(bot_id)
             .await?
@@ -188,11 +190,12 @@ impl Table {
             gone.push(self.delete_item(key, None)?);
             writes.push(gone);
         }
+        let name = Name::EachTime(OPERATION);
         // A document and its version stay together.
         let mut some = Vec::new();
         for document in writes {
             if some.len() + document.len() > AT_ONCE {
-                self.transact_all("put_documents", std::mem::take(&mut some))
+                self.transact_all(OPERATION, name, std::mem::take(&mut some))
                     .await?;
             }
             some.extend(document);
@@ -200,7 +203,7 @@ impl Table {
         if some.is_empty() {
             return Ok(());
         }
-        self.transact_all("put_documents", some).await
+        self.transact_all(OPERATION, name, some).await
     }
 
     async fn put_document(

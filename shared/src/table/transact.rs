@@ -164,12 +164,10 @@ impl Table {
     pub(super) async fn transact_all(
         &self,
         operation: &'static str,
+        name: Name<'_>,
         writes: Vec<TransactWriteItem>,
     ) -> Result<(), TableError> {
-        match self
-            .transact(operation, Name::EachTime(operation), writes)
-            .await?
-        {
+        match self.transact(operation, name, writes).await? {
             Transacted::Done => Ok(()),
             Transacted::Cancelled(cancelled) => Err(cancelled.refused(operation)),
         }

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, Update};
 
 use super::schema::item_key;
 use super::store::{token, update};
-use super::{Item, Name, Table, TableError, Transacted, keys, n, s};
+use super::{Item, Name, Table, TableError, keys, n, s};
 use crate::conversation::ids::{BotId, ConversationId, EpochMs, Fence};
 use crate::conversation::outcome::{Spent, TurnStatus};
 use crate::usage::{Bucket, Day, Times, UsageCounts, UsageHour};
@@ -157,10 +157,8 @@ impl Table {
             .add_usage(bot_id, now, counts)
             .build()
             .map_err(|e| TableError::malformed(operation, e.to_string()))?;
-        match self.transact(operation, name, vec![update(usage)]).await? {
-            Transacted::Done => Ok(()),
-            Transacted::Cancelled(cancelled) => Err(cancelled.refused(operation)),
-        }
+        self.transact_all(operation, name, vec![update(usage)])
+            .await
     }
 
     /// A bot's usage of the days (UTC) `from` to `to`, both included, hour by hour, oldest first; hours in which nothing
