@@ -1,7 +1,7 @@
 //! Every fault at every effect of scripted scenarios, one at a time; and two at a time for the core ones.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::fmt::{self, Display};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use ::tests::faults::{Fault, Role, When};
@@ -10,9 +10,11 @@ use ::tests::outside::{Gateway, Model};
 use crate::dice::Dice;
 use crate::plan::{Action, FALLBACK, IN_TEXT, OUT_TEXT, Plan, Script, Step, marker};
 use crate::rates::{Rates, Trouble};
-use crate::report::Report;
-use crate::runner;
+use crate::runner::Schedule;
 use crate::schedule::{self, Ran};
+
+/// A fault at an effect of a function, counted from 0.
+type Armed = (Role, usize, Fault);
 
 /// What may happen at an effect, alone.
 pub const ALONE: [Fault; 2] = [Fault::Silence(When::Before), Fault::Silence(When::After)];
@@ -151,7 +153,7 @@ impl Scenario {
             _ => Vec::new(),
         };
         let armed = match self {
-            Self::TakenOver => Self::MoreMeanwhile.before_its_send().into_iter().collect(),
+            Self::TakenOver => Self::dies_before_its_send().into_iter().collect(),
             _ => Vec::new(),
         };
         let first_delivery = match self {
@@ -169,18 +171,20 @@ impl Scenario {
         }
     }
 
-    /// The death of the worker before its first send.
-    fn before_its_send(self) -> Option<(Role, usize, Fault)> {
-        let mut all = self.run(&[]).effects_of.into_iter();
-        let (role, effects) = all.find(|(role, _)| *role == Role::Worker)?;
-        let is_send = |name: &String| name == "/chat/send/text";
-        let index = effects.iter().position(is_send)?;
-        Some((role, index, Fault::Crash(When::Before)))
+    /// The death of the worker before the first send of [`Self::MoreMeanwhile`].
+    fn dies_before_its_send() -> Option<Armed> {
+        static FOUND: OnceLock<Option<Armed>> = OnceLock::new();
+        *FOUND.get_or_init(|| {
+            let mut all = Self::MoreMeanwhile.run(&[]).effects_of.into_iter();
+            let (role, effects) = all.find(|(role, _)| *role == Role::Worker)?;
+            let is_send = |name: &String| name == "/chat/send/text";
+            let index = effects.iter().position(is_send)?;
+            Some((role, index, Fault::Crash(When::Before)))
+        })
     }
 
     /// Runs it with faults.
-    #[must_use]
-    pub fn run(self, armed: &[(Role, usize, Fault)]) -> Ran {
+    fn run(self, armed: &[Armed]) -> Ran {
         let mut plan = self.plan();
         plan.script.armed.extend_from_slice(armed);
         schedule::run_plan(&plan)
@@ -190,7 +194,7 @@ impl Scenario {
     ///
     /// # Errors
     /// It breaks a promise though nothing goes wrong.
-    pub fn points(self) -> Result<Vec<(Role, usize)>, String> {
+    fn points(self) -> Result<Vec<(Role, usize)>, String> {
         let ran = self.run(&[]);
         if let Some(failure) = ran.failure {
             return Err(format!("{self:?} without a fault: {}", failure.what));
@@ -210,39 +214,63 @@ impl Scenario {
     }
 
     /// Every fault at every place.
-    ///
-    /// # Errors
-    /// As [`Scenario::points`].
-    pub fn singles(self) -> Result<Vec<Case>, String> {
+    fn singles(self) -> Result<Vec<Vec<Armed>>, String> {
         let points = self.points()?.into_iter();
         let all = || FAULTS.into_iter().chain(ALONE);
-        let armed =
-            points.flat_map(|(role, index)| all().map(move |fault| vec![(role, index, fault)]));
-        Ok(armed
-            .map(|armed| Case {
-                scenario: self,
-                armed,
-            })
+        Ok(points
+            .flat_map(|(role, index)| all().map(move |fault| vec![(role, index, fault)]))
             .collect())
     }
 
     /// Every two faults at every two places.
-    ///
-    /// # Errors
-    /// As [`Scenario::points`].
-    pub fn pairs(self) -> Result<Vec<Case>, String> {
+    fn pairs(self) -> Result<Vec<Vec<Armed>>, String> {
         let points = self.points()?;
-        let mut cases = Vec::new();
+        let mut pairs = Vec::new();
         for (n, first) in points.iter().enumerate() {
             for second in points.iter().skip(n + 1) {
                 for one in FAULTS {
                     for other in FAULTS {
-                        cases.push(Case {
-                            scenario: self,
-                            armed: vec![(first.0, first.1, one), (second.0, second.1, other)],
-                        });
+                        pairs.push(vec![(first.0, first.1, one), (second.0, second.1, other)]);
                     }
                 }
+            }
+        }
+        Ok(pairs)
+    }
+}
+
+/// How many faults a schedule has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtOnce {
+    /// Every fault at every effect of every scenario.
+    One,
+    /// Every two faults at every two effects of the core scenarios.
+    Two,
+}
+
+impl AtOnce {
+    /// All of its schedules, in the order of their numbers.
+    ///
+    /// # Errors
+    /// As [`Scenario::points`].
+    pub fn cases(self) -> Result<Vec<Case>, String> {
+        let scenarios: &[Scenario] = match self {
+            Self::One => &Scenario::ALL,
+            Self::Two => &Scenario::CORE,
+        };
+        let mut cases = Vec::new();
+        for scenario in scenarios {
+            let armed = match self {
+                Self::One => scenario.singles()?,
+                Self::Two => scenario.pairs()?,
+            };
+            for armed in armed {
+                cases.push(Case {
+                    at_once: self,
+                    number: cases.len(),
+                    scenario: *scenario,
+                    armed,
+                });
             }
         }
         Ok(cases)
@@ -252,40 +280,36 @@ impl Scenario {
 /// A scenario with its faults.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// The scenario.
-    pub scenario: Scenario,
-    /// Its faults.
-    pub armed: Vec<(Role, usize, Fault)>,
+    at_once: AtOnce,
+    /// Its place among the cases with as many faults.
+    number: usize,
+    scenario: Scenario,
+    armed: Vec<Armed>,
 }
 
-/// Runs all cases on so many threads; what went wrong is printed. `progress` gets a line now and then.
-#[must_use]
-pub fn run(cases: &[Case], threads: usize, stops_at_once: bool, progress: impl Fn(&str)) -> Report {
-    let next = AtomicUsize::new(0);
-    let work = |report: &Mutex<Report>| {
-        while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let ran = case.scenario.run(&case.armed);
-            let mut report = runner::locked(report);
-            report.add(&ran);
-            let happened = ran.all_armed_happened || case.armed.len() > 1;
-            let what = match &ran.failure {
-                Some(failure) => failure.what.clone(),
-                None if happened => continue,
-                None => {
-                    report.fail(0, "its fault never happened".to_owned());
-                    "its fault never happened".to_owned()
-                }
-            };
-            println!("\n{case:?}: {what}");
-            for line in ran.failure.iter().flat_map(|failure| &failure.last) {
-                println!("  {line}");
-            }
-            if stops_at_once {
-                next.store(cases.len(), Ordering::Relaxed);
-            }
+impl Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let option = match self.at_once {
+            AtOnce::One => "--exhaustive",
+            AtOnce::Two => "--pairs",
+        };
+        write!(f, "{option} --case {}", self.number)
+    }
+}
+
+impl Schedule for Case {
+    fn run(&self) -> Ran {
+        let mut ran = self.scenario.run(&self.armed);
+        // The first of two faults may keep the second one from happening.
+        if !ran.all_armed_happened && self.at_once == AtOnce::One {
+            ran.fails("its fault never happened".to_owned());
         }
-    };
-    runner::on_threads(threads, work, |line| {
-        progress(&format!("{line}  of {}", cases.len()));
-    })
+        if let Some(failure) = &mut ran.failure {
+            let Self {
+                scenario, armed, ..
+            } = self;
+            failure.what = format!("{} ({scenario:?} with {armed:?})", failure.what);
+        }
+        ran
+    }
 }

@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::runner::Schedule;
 use crate::schedule::Ran;
 
 static TRANSCRIPTS: AtomicBool = AtomicBool::new(false);
@@ -34,19 +35,21 @@ pub struct Report {
     faults: BTreeMap<&'static str, u64>,
     arms: BTreeMap<String, u64>,
     turns: BTreeMap<&'static str, u64>,
-    /// What went wrong, by seed; the first few.
-    pub failures: Vec<(u64, String)>,
+    failures: Vec<String>,
     /// How many went wrong.
     pub failed: u64,
 }
 
-/// Failures that are kept.
+/// Failures that are said again in the end.
 const KEPT: usize = 20;
+/// What runs a schedule again, before its options.
+const REPLAY: &str = "cargo run --profile sim -p sim --";
 
 impl Report {
-    /// Adds a schedule.
-    pub fn add(&mut self, ran: &Ran) {
+    /// Adds a schedule. What went wrong in it is printed, with the command that runs it again.
+    pub fn add(&mut self, schedule: &impl Schedule, ran: &Ran) {
         self.schedules += 1;
+        self.repeated += u64::from(ran.was_repeated);
         self.effects += ran.effects;
         self.longest_ms = self.longest_ms.max(ran.settled_ms);
         for (all, one) in [
@@ -61,15 +64,18 @@ impl Report {
             *self.arms.entry(name.clone()).or_default() += count;
         }
         if let Some(failure) = &ran.failure {
-            self.fail(ran.seed, failure.what.clone());
-        }
-    }
-
-    /// Notes a failure.
-    pub fn fail(&mut self, seed: u64, what: String) {
-        self.failed += 1;
-        if self.failures.len() < KEPT {
-            self.failures.push((seed, what));
+            self.failed += 1;
+            let found = format!(
+                "found by {schedule}: {}\n  replay: {REPLAY} {schedule}",
+                failure.what
+            );
+            println!("\n{found}");
+            for line in &failure.last {
+                println!("  {line}");
+            }
+            if self.failures.len() < KEPT {
+                self.failures.push(found);
+            }
         }
     }
 
@@ -128,19 +134,9 @@ impl fmt::Display for Report {
             "Turns by how they ended",
             &mut self.turns.iter().map(|(name, count)| (*name, *count)),
         )?;
-        for (seed, what) in &self.failures {
-            writeln!(
-                f,
-                "\nfailed: seed {seed}: {what}\n  replay: {}",
-                replay(*seed)
-            )?;
+        for found in &self.failures {
+            writeln!(f, "\n{found}")?;
         }
         f.write_char('\n')
     }
-}
-
-/// The command that runs a seed again.
-#[must_use]
-pub fn replay(seed: u64) -> String {
-    format!("cargo run --profile sim -p sim -- --seed {seed}")
 }

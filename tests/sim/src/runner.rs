@@ -1,13 +1,14 @@
-//! Runs many seeds on all cores: one runtime a thread, the seeds handed out one after another.
+//! Runs many schedules on all cores: one runtime a thread, the schedules handed out one after another.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::fmt::{self, Display};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use clivy::clock::{Clock, SystemClock};
 
-use crate::report::{Report, replay};
-use crate::schedule;
+use crate::report::{self, Report};
+use crate::schedule::{self, Ran};
 
 /// One seed in so many runs twice.
 const TWICE: u64 = 100;
@@ -43,63 +44,35 @@ impl Watch {
     }
 }
 
-struct Run {
-    seeds: Vec<u64>,
-    first: u64,
-    next: AtomicU64,
-    until: Until,
-    is_over: AtomicBool,
-    stops_at_once: bool,
-    watch: Watch,
+/// A schedule that options of the command line name: its `Display` gives them, as in `--seed 7`.
+pub trait Schedule: Display + Send {
+    /// Runs it.
+    fn run(&self) -> Ran;
 }
 
-impl Run {
-    /// The next seed: first those that have failed before.
-    fn next_seed(&self) -> Option<u64> {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let old = self.seeds.len() as u64;
-        if number < old {
-            return self.seeds.get(usize::try_from(number).ok()?).copied();
-        }
-        let goes_on = match self.until {
-            Until::Seeds(count) => number - old < count,
-            Until::Passed(time) => self.watch.passed() < time,
-        };
-        (goes_on && !self.is_over.load(Ordering::Relaxed)).then_some(self.first + number - old)
-    }
+/// The schedule that a seed decides. One in [`TWICE`] runs twice.
+pub struct Seed(pub u64);
 
-    fn work(&self, report: &Mutex<Report>) {
-        while let Some(seed) = self.next_seed() {
-            let ran = schedule::run(seed);
-            let again = (seed % TWICE == 0).then(|| schedule::run(seed));
-            let mut report = locked(report);
-            report.add(&ran);
-            if let Some(failure) = &ran.failure {
-                println!(
-                    "\nseed {seed}: {}\n  replay: {}",
-                    failure.what,
-                    replay(seed)
-                );
-                for line in &failure.last {
-                    println!("  {line}");
-                }
-            }
-            if let Some(again) = again {
-                report.repeated += 1;
-                if again.hash != ran.hash {
-                    let what = "two runs of this seed differ".to_owned();
-                    println!("\nseed {seed}: {what}");
-                    report.fail(seed, what);
-                }
-            }
-            if report.failed > 0 && self.stops_at_once {
-                self.is_over.store(true, Ordering::Relaxed);
-            }
-        }
+impl Display for Seed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "--seed {}", self.0)
     }
 }
 
-/// Runs `seeds`, then the seeds from `first` on, with `threads` threads. `progress` gets a line now and then.
+impl Schedule for Seed {
+    fn run(&self) -> Ran {
+        let mut ran = schedule::run(self.0);
+        if self.0.is_multiple_of(TWICE) {
+            ran.was_repeated = true;
+            if schedule::run(self.0).hash != ran.hash {
+                ran.fails("two runs of this seed differ".to_owned());
+            }
+        }
+        ran
+    }
+}
+
+/// Runs `seeds`, those that have found something before, then the seeds from `first` on. `progress` gets a line now and then.
 #[must_use]
 pub fn run(
     seeds: Vec<u64>,
@@ -109,34 +82,53 @@ pub fn run(
     stops_at_once: bool,
     progress: impl Fn(&str),
 ) -> Report {
-    let run = Run {
-        seeds,
-        first,
-        next: AtomicU64::new(0),
-        until,
-        is_over: AtomicBool::new(false),
-        stops_at_once,
-        watch: Watch::start(),
+    let watch = Watch::start();
+    let (end, longest) = match until {
+        Until::Seeds(count) => (first + count, Duration::MAX),
+        Until::Passed(time) => (u64::MAX, time),
     };
-    on_threads(threads, |report| run.work(report), progress)
+    let new = (first..end).take_while(move |_| watch.passed() < longest);
+    let all = seeds.into_iter().chain(new).map(Seed);
+    on_threads(threads, all, stops_at_once, progress)
 }
 
-/// Has so many threads do the work, each on a stack that is deep enough, and collects what they report. `progress` gets a line
-/// now and then.
+/// Runs one schedule and shows its transcript.
 #[must_use]
-pub fn on_threads(
+pub fn show(schedule: impl Schedule) -> Report {
+    report::show_transcripts();
+    on_threads(1, std::iter::once(schedule), false, |_| {})
+}
+
+/// Has so many threads run schedules, each on a stack that is deep enough, until there are no more, or one has failed and that
+/// is to be the end. What fails is printed. `progress` gets a line now and then.
+#[must_use]
+pub fn on_threads<S: Schedule>(
     threads: usize,
-    work: impl Fn(&Mutex<Report>) + Sync,
+    schedules: impl Iterator<Item = S> + Send,
+    stops_at_once: bool,
     progress: impl Fn(&str),
 ) -> Report {
     schedule::count_panics();
+    let schedules = Mutex::new(schedules);
     let report = Mutex::new(Report::default());
+    let is_over = AtomicBool::new(false);
+    let work = || {
+        while !is_over.load(Ordering::Relaxed)
+            && let Some(schedule) = next(&schedules)
+        {
+            let ran = schedule.run();
+            locked(&report).add(&schedule, &ran);
+            if ran.failure.is_some() && stops_at_once {
+                is_over.store(true, Ordering::Relaxed);
+            }
+        }
+    };
     let watch = Watch::start();
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads.max(1))
             .map(|_| {
                 let worker = std::thread::Builder::new().stack_size(STACK_BYTES);
-                worker.spawn_scoped(scope, || work(&report)).unwrap()
+                worker.spawn_scoped(scope, work).unwrap()
             })
             .collect();
         while workers.iter().any(|worker| !worker.is_finished()) {
@@ -152,7 +144,11 @@ pub fn on_threads(
     report.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The report, for one schedule.
-pub fn locked(report: &Mutex<Report>) -> MutexGuard<'_, Report> {
-    report.lock().unwrap_or_else(PoisonError::into_inner)
+/// The next one; the others may take theirs while it runs.
+fn next<S>(schedules: &Mutex<impl Iterator<Item = S>>) -> Option<S> {
+    locked(schedules).next()
+}
+
+fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

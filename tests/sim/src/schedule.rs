@@ -29,8 +29,6 @@ const SHOWN: usize = 40;
 /// How a schedule went.
 #[derive(Clone, Debug, Default)]
 pub struct Ran {
-    /// Its seed.
-    pub seed: u64,
     /// The hash of its transcript.
     pub hash: u64,
     /// Effects of the functions.
@@ -41,6 +39,8 @@ pub struct Ran {
     pub arms: BTreeMap<String, u64>,
     /// Turns, by how they ended.
     pub turns: BTreeMap<&'static str, u64>,
+    /// Whether it ran twice, to compare the transcripts.
+    pub was_repeated: bool,
     /// How long it took after all was well until nothing was owed, in milliseconds of virtual time.
     pub settled_ms: u64,
     /// The effects that each function had, by name.
@@ -49,6 +49,16 @@ pub struct Ran {
     pub all_armed_happened: bool,
     /// What must not be, and the last lines of the transcript.
     pub failure: Option<Failure>,
+}
+
+impl Ran {
+    /// It was not as it should be, for another reason than what happened in it.
+    pub fn fails(&mut self, what: String) {
+        self.failure.get_or_insert(Failure {
+            what,
+            last: Vec::new(),
+        });
+    }
 }
 
 /// A schedule that broke a promise.
@@ -99,10 +109,7 @@ pub fn run_plan(plan: &Plan) -> Ran {
             runtime.block_on(Box::pin(schedule(plan)))
         }))
     });
-    let mut ran = ran.unwrap_or_else(|_| Ran {
-        seed: plan.seed,
-        ..Ran::default()
-    });
+    let mut ran = ran.unwrap_or_default();
     if PANICS.with(Cell::get) > panics {
         let last = ran
             .failure
@@ -124,10 +131,7 @@ async fn schedule(plan: &Plan) -> Ran {
         Ok(()) => quiescence::reached(&stage).await,
         Err(_) => Err("a panic on the stage".to_owned()),
     };
-    let mut ran = Ran {
-        seed: plan.seed,
-        ..Ran::default()
-    };
+    let mut ran = Ran::default();
     match settled {
         Ok(settled) => {
             ran.turns = settled.turns;

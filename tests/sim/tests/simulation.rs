@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use sim::exhaustive::{self, Scenario};
+use sim::exhaustive::AtOnce;
 use sim::plan::{MAX_SKEW_MS, Plan};
 use sim::runner::{self, Until};
 use sim::{schedule, seeds};
@@ -59,26 +59,22 @@ fn random_schedules_lose_nothing_and_double_nothing() {
 
 #[test]
 fn every_single_fault_of_every_scenario_is_survived() {
-    let cases: Vec<_> = Scenario::ALL
-        .iter()
-        .flat_map(|scenario| scenario.singles().unwrap())
-        .collect();
-    let report = exhaustive::run(&cases, THREADS, false, |_| {});
+    let cases = AtOnce::One.cases().unwrap();
+    let count = cases.len();
+    let report = runner::on_threads(THREADS, cases.into_iter(), false, |_| {});
     println!("{report}");
     assert_eq!(report.failed, 0, "see above");
-    assert_eq!(report.schedules, cases.len() as u64);
-    assert!(cases.len() > 300, "only {} cases", cases.len());
+    assert_eq!(report.schedules, count as u64);
+    assert!(count > 2_000, "only {count} cases");
 }
 
 #[test]
 fn two_faults_at_once_are_survived() {
-    let all = Scenario::CORE
-        .iter()
-        .flat_map(|scenario| scenario.pairs().unwrap());
-    let cases: Vec<_> = all.step_by(EVERY).collect();
-    let report = exhaustive::run(&cases, THREADS, false, |_| {});
+    let cases = AtOnce::Two.cases().unwrap().into_iter().step_by(EVERY);
+    let count = cases.len();
+    let report = runner::on_threads(THREADS, cases, false, |_| {});
     assert_eq!(report.failed, 0, "see above");
-    assert!(cases.len() > 50, "only {} cases", cases.len());
+    assert!(count > 1_000, "only {count} cases");
 }
 
 #[test]
