@@ -1,4 +1,4 @@
-//! What the functions say that they did: the steps and reasons of their log, counted.
+//! What the functions say that they did: the steps and reasons of their log, counted, and looked through for what no log may hold.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -7,15 +7,26 @@ use std::fmt;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Metadata, Subscriber, span};
 
-thread_local! {
-    static SEEN: RefCell<BTreeMap<String, u64>> = const { RefCell::new(BTreeMap::new()) };
+use crate::leaks;
+
+/// What was logged.
+#[derive(Debug, Default)]
+pub struct Logged {
+    /// Steps, with their reasons.
+    pub arms: BTreeMap<String, u64>,
+    /// The first thing that no log may hold, with the name of its field (I11).
+    pub leak: Option<String>,
 }
 
-/// Runs `f`; gives the steps that were logged meanwhile on this thread.
-pub fn counted<R>(f: impl FnOnce() -> R) -> (BTreeMap<String, u64>, R) {
-    SEEN.with(|seen| seen.borrow_mut().clear());
+thread_local! {
+    static SEEN: RefCell<Logged> = RefCell::default();
+}
+
+/// Runs `f`; gives what was logged meanwhile on this thread.
+pub fn counted<R>(f: impl FnOnce() -> R) -> (Logged, R) {
+    SEEN.take();
     let result = tracing::subscriber::with_default(Counter, f);
-    (SEEN.with(RefCell::take), result)
+    (SEEN.take(), result)
 }
 
 struct Counter;
@@ -33,27 +44,32 @@ impl Visit for Said {
             "reason" | "status" => value.clone_into(&mut self.reason),
             _ => {}
         }
+        if let Some(leak) = leaks::find(value) {
+            let what = format!("{leak:?} in the log's {}", field.name());
+            SEEN.with_borrow_mut(|seen| {
+                seen.leak.get_or_insert(what);
+            });
+        }
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        match field.name() {
-            "step" => self.step = format!("{value:?}"),
-            "reason" | "status" => self.reason = format!("{value:?}"),
-            _ => {}
-        }
+        self.record_str(field, &format!("{value:?}"));
     }
 }
 
 impl Subscriber for Counter {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event() && *metadata.level() <= tracing::Level::INFO
+        *metadata.level() <= tracing::Level::INFO
     }
 
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+    fn new_span(&self, attributes: &span::Attributes<'_>) -> span::Id {
+        attributes.record(&mut Said::default());
         span::Id::from_u64(1)
     }
 
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record(&self, _: &span::Id, values: &span::Record<'_>) {
+        values.record(&mut Said::default());
+    }
 
     fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
 
@@ -68,7 +84,7 @@ impl Subscriber for Counter {
         } else {
             format!("{} {}", said.step, said.reason)
         };
-        SEEN.with(|seen| *seen.borrow_mut().entry(name).or_default() += 1);
+        SEEN.with_borrow_mut(|seen| *seen.arms.entry(name).or_default() += 1);
     }
 
     fn enter(&self, _: &span::Id) {}

@@ -11,6 +11,8 @@ pub struct HeadSeen {
     pub burst: u64,
     pub fence: u64,
     pub pend: BTreeSet<String>,
+    pub pend_since: Option<i64>,
+    pub last_mid: Option<String>,
     pub claim: Option<ClaimSeen>,
     pub opted_out: bool,
     pub has_outgoing: bool,
@@ -35,6 +37,8 @@ impl HeadSeen {
             burst: natural(item, "burst"),
             fence: natural(item, "fence"),
             pend: set(item, "pend"),
+            pend_since: number(item, "pend_since"),
+            last_mid: text(item, "last_mid"),
             claim: number(item, "c_fence").map(|_| ClaimSeen {
                 fence: natural(item, "c_fence"),
                 until: number(item, "c_until").unwrap_or(0),

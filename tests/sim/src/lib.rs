@@ -20,6 +20,7 @@ pub mod director;
 pub mod exhaustive;
 pub mod fleet;
 pub mod head;
+pub mod leaks;
 pub mod ledger;
 pub mod outside;
 pub mod plan;

@@ -155,6 +155,16 @@ impl Plan {
         self.bots.len() * self.contacts
     }
 
+    /// The shortest silence of all instances, in seconds, where those that start first have this one.
+    #[must_use]
+    pub fn shortest_silence(&self, first: u32) -> u32 {
+        let deployed = self.deployment.iter().flat_map(|(_, settings)| settings);
+        deployed
+            .filter(|(name, _)| *name == "DEBOUNCE_SECONDS")
+            .filter_map(|(_, value)| value.parse().ok())
+            .fold(first, u32::min)
+    }
+
     /// Whether anything at all can go wrong.
     #[must_use]
     pub fn has_faults(&self) -> bool {

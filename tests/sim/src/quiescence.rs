@@ -14,6 +14,7 @@ use futures_util::FutureExt;
 use local::world::QUEUE;
 use tokio::time::Instant;
 
+use crate::leaks;
 use crate::ledger;
 use crate::plan::{OUTCOME_DEADLINE_SECONDS, Plan};
 use crate::safety;
@@ -81,6 +82,10 @@ pub async fn reached(stage: &Stage) -> Result<Settled, String> {
     // A record may be gone, or received again, by the time at which its visibility is to change.
     refused.retain(|what| !what.contains("not available for visibility timeout change"));
     must!(refused.is_empty(), "a request was malformed: {refused:?}");
+    for letter in world.dead_letters() {
+        let leak = leaks::find(&letter);
+        must!(leak.is_none(), "I11: {leak:?} in a dead letter");
+    }
     let mut all = Vec::new();
     for c in 0..stage.plan.conversations() {
         all.push(conversation(stage, c).await?);

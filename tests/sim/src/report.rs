@@ -105,7 +105,10 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut table = |title: &str, rows: &mut dyn Iterator<Item = (&str, u64)>| -> fmt::Result {
-            writeln!(f, "\n{title}")?;
+            let mut rows = rows.peekable();
+            if rows.peek().is_some() {
+                writeln!(f, "\n{title}")?;
+            }
             for (name, count) in rows {
                 writeln!(f, "  {name:<44} {count:>12}")?;
             }

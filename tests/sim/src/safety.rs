@@ -9,20 +9,18 @@ use local::world::{DLQ, QUEUE};
 use serde_json::Value;
 
 use crate::plan::{Plan, marker};
-use crate::watched::Watched;
+use crate::watched::{Limits, Watched};
 
 /// Everything that is watched.
 pub struct Safety {
     conversations: Vec<Watched>,
     bots: usize,
-    skew_ms: i64,
-    /// L of I9.
-    limit: u64,
+    limits: Limits,
 }
 
 impl Safety {
     /// Watches the conversations of a plan. `seal` hides a contact as triggers do.
-    pub fn new(plan: &Plan, limit: u64, seal: impl Fn(&BotId, &Contact) -> String) -> Self {
+    pub fn new(plan: &Plan, limits: Limits, seal: impl Fn(&BotId, &Contact) -> String) -> Self {
         let conversations = (0..plan.conversations()).map(|c| {
             let id = conversation(plan, c);
             let sealed = seal(&id.bot_id, &id.contact);
@@ -31,8 +29,7 @@ impl Safety {
         Self {
             conversations: conversations.collect(),
             bots: plan.bots.len(),
-            skew_ms: plan.skew_ms,
-            limit,
+            limits,
         }
     }
 
@@ -69,7 +66,7 @@ impl Safety {
             let body = String::from_utf8_lossy(effect.body);
             for watched in &mut self.conversations {
                 if body.contains(&watched.needle) {
-                    watched.look(engines, now_ms, self.skew_ms, self.limit)?;
+                    watched.look(engines, now_ms, &self.limits)?;
                 }
             }
         }
@@ -168,6 +165,13 @@ impl Safety {
         watched.sends(field("Id"), field("Body"), now_ms)
     }
 
+    /// The webhook of a message comes.
+    pub fn posted(&mut self, c: usize, mid: &str, now_ms: i64) {
+        if let Some(watched) = self.conversations.get_mut(c) {
+            watched.posted(mid, now_ms);
+        }
+    }
+
     /// A pause may end early from now on, or is being changed. Gives the number to acknowledge with.
     pub fn pause_changes(&mut self, c: usize) -> u64 {
         match self.conversations.get_mut(c) {
@@ -191,7 +195,7 @@ impl Safety {
     /// A person's words were acknowledged: the bot is quiet until `until_ms`, unless a pause was changed since they were
     /// on their way.
     pub fn acknowledged(&mut self, c: usize, since: u64, until_ms: i64) {
-        let margin_ms = 2 * self.skew_ms + 1_000;
+        let margin_ms = 2 * self.limits.skew_ms + 1_000;
         if let Some(watched) = self.conversations.get_mut(c)
             && watched.pause_changes == since
         {

@@ -10,6 +10,7 @@ use ::tests::api::OWNER;
 use ::tests::faults::Role;
 use ::tests::world::TestWorld;
 use clivy::access::Role as Key;
+use clivy::conversation::decide::Debounce;
 use futures_util::FutureExt;
 use local::world::TABLE;
 use serde_json::json;
@@ -22,6 +23,7 @@ use crate::plan::Plan;
 use crate::quiescence;
 use crate::safety::Safety;
 use crate::stage::Stage;
+use crate::watched::Limits;
 
 /// Lines of the transcript that a failure shows.
 const SHOWN: usize = 40;
@@ -104,7 +106,7 @@ pub fn run_plan(plan: &Plan) -> Ran {
         .start_paused(true)
         .build()
         .unwrap();
-    let (arms, ran) = arms::counted(|| {
+    let (logged, ran) = arms::counted(|| {
         std::panic::catch_unwind(AssertUnwindSafe(|| {
             runtime.block_on(Box::pin(schedule(plan)))
         }))
@@ -119,7 +121,10 @@ pub fn run_plan(plan: &Plan) -> Ran {
         let what = format!("a panic: {}", LAST_PANIC.with(|last| last.borrow().clone()));
         ran.failure = Some(Failure { what, last });
     }
-    ran.arms = arms;
+    if let Some(leak) = logged.leak {
+        ran.fails(format!("I11: {leak}"));
+    }
+    ran.arms = logged.arms;
     ran
 }
 
@@ -175,9 +180,17 @@ async fn open(plan: &Plan) -> Stage {
         .collect();
     let world = Box::pin(TestWorld::with(&plan.bots, &settings)).await;
     let (secret, _) = world.key(OWNER, Key::Agent).await;
-    let limit = u64::from(world.world.worker.rules.rate_limit.max_messages);
+    let rules = &world.world.worker.rules;
+    let limits = Limits {
+        skew_ms: plan.skew_ms,
+        debounce: Debounce {
+            seconds: plan.shortest_silence(rules.debounce.seconds),
+            ..rules.debounce
+        },
+        answered: u64::from(rules.rate_limit.max_messages),
+    };
     let pseudonyms = &world.world.pseudonyms;
-    let safety = Safety::new(plan, limit, |bot, contact| {
+    let safety = Safety::new(plan, limits, |bot, contact| {
         pseudonyms.seal(bot, contact).unwrap()
     });
     let director = Arc::new(Director::new(plan, world.world.engines.clone(), safety));

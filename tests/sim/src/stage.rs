@@ -96,6 +96,11 @@ impl Stage {
 
     /// As the gateway posts: again after 30 s, up to 5 times, until there is a 200.
     async fn post(&self, c: usize, mid: &str, body: &Value) -> Option<String> {
+        {
+            let mut state = self.fleet.director.state();
+            let now_ms = state.transcript.now_ms();
+            state.safety.posted(c, mid, now_ms);
+        }
         for _ in 0..5 {
             if let Some((200, answer)) = self.fleet.webhook(body).await {
                 let status = answer["status"].as_str().unwrap_or_default();

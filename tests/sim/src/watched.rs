@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ::tests::world::START;
+use clivy::conversation::decide::Debounce;
 use clivy::conversation::ids::{ConversationId, EpochMs};
 use local::engines::Engines;
 use local::world::TABLE;
@@ -13,6 +14,17 @@ use crate::plan::{FALLBACK, IN_TEXT, OUT_TEXT};
 
 /// What a person's texts begin with.
 pub const PERSON: &str = "orang";
+
+/// What every conversation is held to.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How far a clock is off at most, in milliseconds.
+    pub skew_ms: i64,
+    /// D, W and N of I6. D is the shortest one of the schedule.
+    pub debounce: Debounce,
+    /// L of I9.
+    pub answered: u64,
+}
 
 /// One conversation.
 pub struct Watched {
@@ -26,6 +38,8 @@ pub struct Watched {
     pub sealed: String,
     /// Its HEAD after the last write.
     pub head: HeadSeen,
+    /// When the webhook of a message came first, in milliseconds.
+    posted_ms: BTreeMap<String, i64>,
     /// Messages of committed bursts, and of which.
     committed: BTreeMap<String, u64>,
     /// Texts by the id they were sent with.
@@ -50,6 +64,7 @@ impl Watched {
             marker,
             sealed,
             head: HeadSeen::default(),
+            posted_ms: BTreeMap::new(),
             committed: BTreeMap::new(),
             texts: BTreeMap::new(),
             begun: 0,
@@ -59,25 +74,25 @@ impl Watched {
         }
     }
 
+    /// The webhook of a message comes.
+    pub fn posted(&mut self, mid: &str, now_ms: i64) {
+        self.posted_ms.entry(mid.to_owned()).or_insert(now_ms);
+    }
+
     /// Something was written: what is there now must be allowed to follow what was there before.
     ///
     /// # Errors
     /// What must not be.
-    pub fn look(
-        &mut self,
-        engines: &Engines,
-        now_ms: i64,
-        skew_ms: i64,
-        limit: u64,
-    ) -> Result<(), String> {
+    pub fn look(&mut self, engines: &Engines, now_ms: i64, limits: &Limits) -> Result<(), String> {
         let Some(item) = self.item(engines, "HEAD") else {
             return Ok(());
         };
         let new = HeadSeen::of(&item);
         let old = std::mem::replace(&mut self.head, new.clone());
-        self.one_claim_at_a_time(&old, &new, now_ms, skew_ms)?;
+        self.one_claim_at_a_time(&old, &new, now_ms, limits.skew_ms)?;
+        self.after_silence(&old, &new, now_ms, limits)?;
         self.one_burst_each(engines, &old, &new)?;
-        self.within_the_limit(&old, &new, limit)
+        self.within_the_limit(&old, &new, limits.answered)
     }
 
     fn item(&self, engines: &Engines, sk: &str) -> Option<Value> {
@@ -126,6 +141,40 @@ impl Watched {
             return self.wrong("I2: a takeover changed a burst that had a draft");
         }
         Ok(())
+    }
+
+    /// I6: a burst is claimed D after the webhook of the message that was stored last, unless it waits for W, or is of N messages.
+    /// Where faults let the writes of two webhooks cross, that is not the message that came last.
+    fn after_silence(
+        &self,
+        old: &HeadSeen,
+        new: &HeadSeen,
+        now_ms: i64,
+        limits: &Limits,
+    ) -> Result<(), String> {
+        let (None, Some(claim)) = (&old.claim, &new.claim) else {
+            return Ok(());
+        };
+        let ms = |seconds: u32| i64::from(seconds) * 1_000;
+        let debounce = &limits.debounce;
+        // The clocks of two instances.
+        let now_ms = now_ms + 2 * limits.skew_ms;
+        let waited_ms = old.pend_since.map(|at| START.plus_ms(now_ms).0 - at);
+        if waited_ms >= Some(ms(debounce.max_wait_seconds))
+            || old.pend.len() >= debounce.max_messages as usize
+        {
+            return Ok(());
+        }
+        let last = new
+            .last_mid
+            .as_ref()
+            .filter(|key| claim.keys.contains(*key));
+        let mid = last.and_then(|key| key.rsplit_once('#'));
+        match mid.and_then(|(_, mid)| self.posted_ms.get(mid)) {
+            Some(at) if now_ms - at >= ms(debounce.seconds) => Ok(()),
+            Some(_) => self.wrong("I6: a burst was claimed before its silence"),
+            None => self.wrong("I6: a burst was claimed without the message that was stored last"),
+        }
     }
 
     /// I2: a message belongs to one burst, unless its turn was put back.
