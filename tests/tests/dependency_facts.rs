@@ -30,19 +30,11 @@ const NOT_IN_SHARED: [Banned; 4] = [
     ("lambda_http", ""),
 ];
 
-/// `name version` of every crate that `package` links on this machine (another target's crates may not be here, and nothing is fetched).
-fn dependencies(package: &str) -> BTreeSet<(String, String)> {
+/// What `cargo tree` says with these arguments, a line a crate (another target's crates may not be here, and nothing is fetched).
+fn tree(args: &[&str]) -> BTreeSet<String> {
     let output = Command::new(env!("CARGO"))
-        .args([
-            "tree",
-            "--offline",
-            "--locked",
-            "--edges",
-            "normal",
-            "--prefix",
-            "none",
-        ])
-        .args(["--format", "{p}", "--package", package])
+        .args(["tree", "--offline", "--locked", "--prefix", "none"])
+        .args(args)
         .current_dir(project_root())
         .output()
         .unwrap_or_else(|error| panic!("cargo tree: {error}"));
@@ -51,14 +43,21 @@ fn dependencies(package: &str) -> BTreeSet<(String, String)> {
         "cargo tree: {}",
         String::from_utf8_lossy(&output.stderr)
     );
-    String::from_utf8_lossy(&output.stdout)
-        .lines()
-        .filter_map(|line| {
-            let mut words = line.split_whitespace();
-            let (name, version) = (words.next()?, words.next()?);
-            Some((name.to_owned(), version.trim_start_matches('v').to_owned()))
-        })
-        .collect()
+    let said = String::from_utf8_lossy(&output.stdout);
+    // A crate that was shown before has a mark.
+    let lines = said.lines().map(|line| line.trim_end_matches(" (*)"));
+    lines.map(str::to_owned).collect()
+}
+
+/// `name version` of every crate that `package` links.
+fn dependencies(package: &str) -> BTreeSet<(String, String)> {
+    let args = ["--edges", "normal", "--format", "{p}", "--package", package];
+    let named = |line: &String| {
+        let mut words = line.split_whitespace();
+        let (name, version) = (words.next()?, words.next()?);
+        Some((name.to_owned(), version.trim_start_matches('v').to_owned()))
+    };
+    tree(&args).iter().filter_map(named).collect()
 }
 
 fn found(tree: &BTreeSet<(String, String)>, banned: &[Banned]) -> Vec<String> {
@@ -108,6 +107,22 @@ fn functions_and_the_shared_library_do_not_know_the_one_machine_run() {
     assert_eq!(
         found(&dependencies("clivy"), &NOT_IN_SHARED),
         Vec::<String>::new()
+    );
+}
+
+#[test]
+fn what_the_tests_have_built_is_what_the_one_machine_run_is_made_of() {
+    let with_features = |args: &[&str]| tree(&[args, &["--format", "{p} {f}"]].concat());
+    let tests = with_features(&["--workspace", "--edges", "normal,build,dev"]);
+    for run in ["--package=local", "--workspace"] {
+        let local = with_features(&[run, "--edges", "normal,build"]);
+        let built_anew: Vec<_> = local.difference(&tests).collect();
+        assert!(built_anew.is_empty(), "{run}: {built_anew:#?}");
+    }
+    assert!(
+        tests
+            .iter()
+            .any(|line| line.starts_with("tokio v") && line.contains("test-util"))
     );
 }
 
