@@ -51,19 +51,35 @@ cargo_tool() {
     fi
 }
 
+# at_once COMMAND...: begins it; `until_done` waits for all that were begun, and fails if one did. Half of their time is spent
+# waiting for a registry.
+begun=()
+at_once() {
+    "$@" &
+    begun+=("$!")
+}
+until_done() {
+    local one
+    for one in "${begun[@]}"; do
+        wait "$one"
+    done
+    begun=()
+}
+
 mkdir -p "$CLIVY_TOOLS/bin"
 command -v cc >/dev/null || debian gcc libc6-dev
 command -v python3 >/dev/null || debian python3 python3-venv
 python3 -c 'import ensurepip, venv' 2>/dev/null || debian python3-venv
 command -v curl >/dev/null || debian curl ca-certificates
 
+at_once python_tools awscli aws
 python_tools aws sam cfn-lint cargo-lambda
 # The linker of a release. cargo-lambda looks for it on the PATH.
 ln -sf "$CLIVY_TOOLS"/aws/lib/python3*/site-packages/ziglang/zig "$CLIVY_TOOLS/bin/zig"
-python_tools awscli aws
-# Unoptimised: that is built in a third of the time, and reads one file.
-cargo_tool cargo-cyclonedx "$CARGO_CYCLONEDX_VERSION" --debug
+# Unoptimised, as cargo-deny: that is built in a third of the time, and has little to do.
+at_once cargo_tool cargo-cyclonedx "$CARGO_CYCLONEDX_VERSION" --debug
 if [ "${1:-}" = deployment ]; then
+    until_done
     need cargo cc python3 curl sam aws cargo-lambda cargo-cyclonedx zig
     exit
 fi
@@ -73,11 +89,12 @@ command -v npm >/dev/null || debian nodejs npm
 [ -n "${CHROMIUM:-}" ] || command -v chromium >/dev/null || debian chromium
 need cargo cc g++ curl python3 node npm "${CHROMIUM:-chromium}"
 
+at_once python_tools checkov checkov
 python_tools ministack ministack
 python_tools schemathesis schemathesis
-python_tools checkov checkov
 python_tools scanners detect-secrets zizmor
-cargo_tool cargo-deny "$CARGO_DENY_VERSION"
+until_done
+cargo_tool cargo-deny "$CARGO_DENY_VERSION" --debug
 
 # Programs inside npm's packages. Without scripts, and without what the packages want to be used with (a whole CDK).
 if ! cmp -s "$here/npm/package-lock.json" "$CLIVY_TOOLS/npm/installed.json"; then
