@@ -220,11 +220,17 @@ fn statuses_have_reasons(plan: &Plan, c: usize, turns: &[Turn]) -> Result<(), St
             TurnStatus::Answered => {
                 must!(!opted_out, "<c{c}> opted out; turn {burst} was answered");
             }
-            TurnStatus::Failed | TurnStatus::Undelivered | TurnStatus::Retried => must!(
-                plan.has_faults() || turn.tries > 1,
-                "<c{c}>: turn {burst} is {} without a fault",
-                turn.status.as_str()
-            ),
+            TurnStatus::Failed | TurnStatus::Undelivered | TurnStatus::Retried => {
+                must!(
+                    plan.has_faults() || turn.tries > 1,
+                    "<c{c}>: turn {burst} is {} without a fault",
+                    turn.status.as_str()
+                );
+                // After an opt-out nothing else is sent but the confirmation of an opt-in, which counts though it was not delivered.
+                if turn.status != TurnStatus::Failed {
+                    opted_out = false;
+                }
+            }
             TurnStatus::Skipped | TurnStatus::LeftToPerson => must!(
                 plan.has_persons(),
                 "<c{c}>: turn {burst} is {} without a person",
