@@ -51,8 +51,8 @@ cargo_tool() {
     fi
 }
 
-# at_once COMMAND...: begins it; `until_done` waits for all that were begun, and fails if one did. Half of their time is spent
-# waiting for a registry.
+# at_once COMMAND...: begins it, so that one computes while another waits for a registry; `until_done` waits for all that were
+# begun, and fails if one did.
 begun=()
 at_once() {
     "$@" &
