@@ -23,6 +23,10 @@ use crate::faults::{Faults, Role};
 use crate::meter::Meter;
 use crate::outside::{MODEL_URL, Outside};
 
+/// The key of pseudonyms and triggers.
+pub const PSEUDONYM_KEY: &str = "a-key-for-tests-only";
+/// The key of the model's first provider.
+pub const MODEL_KEY: &str = "sk-or-v1-test";
 /// The moment at which every test's world begins.
 pub const START: EpochMs = EpochMs(1_763_604_905_000);
 
@@ -75,8 +79,8 @@ impl TestWorld {
         let faults = Arc::new(Faults::default());
         let outside = Arc::new(Outside::new(Arc::clone(&faults)));
         let mut all: BTreeMap<String, String> = [
-            ("PSEUDONYM_KEY", "a-key-for-tests-only"),
-            ("OPENROUTER_API_KEY", "sk-or-v1-test"),
+            ("PSEUDONYM_KEY", PSEUDONYM_KEY),
+            ("OPENROUTER_API_KEY", MODEL_KEY),
             ("OPENROUTER_BASE_URL", MODEL_URL),
             ("OPENROUTER_MODEL", "test/model"),
         ]

@@ -1,6 +1,8 @@
 //! I11: what neither a log nor a dead letter may hold.
 
-use crate::plan::{COMMON, FALLBACK, IN_TEXT, OUT_TEXT};
+use ::tests::world::{MODEL_KEY, PSEUDONYM_KEY};
+
+use crate::plan::{COMMON, FALLBACK, IN_TEXT, OUT_TEXT, SECOND_KEY};
 
 /// How every text of a conversation names it; see [`crate::plan::marker`].
 const MARKERS: [&str; 4] = ["<c0>", "<c1>", "<c2>", "<c3>"];
@@ -9,12 +11,7 @@ const PHONES: &str = "6281100000";
 /// Texts that do not name their conversation.
 const TEXTS: [&str; 5] = [COMMON[0], COMMON[1], FALLBACK, IN_TEXT, OUT_TEXT];
 /// Keys of the model's providers and of pseudonyms, and how the gateway's tokens begin.
-const SECRETS: [&str; 4] = [
-    "sk-or-v1-test",
-    "second-key",
-    "a-key-for-tests-only",
-    "token-toko",
-];
+const SECRETS: [&str; 4] = [MODEL_KEY, SECOND_KEY, PSEUDONYM_KEY, "token-toko"];
 
 /// What must not be there, if there is any.
 #[must_use]

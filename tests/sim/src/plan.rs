@@ -21,6 +21,8 @@ pub const IN_TEXT: &str = "Baik, kami mulai lagi.";
 pub const FALLBACK: &str = "Maaf Kak, tim kami akan membalas.";
 /// What everybody asks in the same words, so that a kept answer fits.
 pub const COMMON: [&str; 2] = ["jam buka?", "alamatnya di mana?"];
+/// The key of the model's second provider.
+pub const SECOND_KEY: &str = "second-key";
 /// When the longest of a burst's waits ends without faults; see [`crate::quiescence::bound`].
 pub const OUTCOME_DEADLINE_SECONDS: u32 = 60;
 
@@ -248,7 +250,7 @@ fn settings(dice: &mut Dice) -> Vec<(&'static str, String)> {
     if dice.once_in(3) {
         let second = [
             ("SECOND_PROVIDER_BASE_URL", "http://second.test/v1"),
-            ("SECOND_PROVIDER_API_KEY", "second-key"),
+            ("SECOND_PROVIDER_API_KEY", SECOND_KEY),
             ("SECOND_PROVIDER_MODEL", "small-one"),
         ];
         settings.extend(second.map(|(name, value)| (name, value.to_owned())));
